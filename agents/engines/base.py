@@ -1,0 +1,78 @@
+"""The one small interface behind which text is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One request: pictures in the order in which they are shown, and the text below them.
+
+    Attributes:
+        images: uint8 arrays (H, W, 3).
+        text: the question with its options and the instruction.
+        seed: distinguishes this prompt's random stream from others under one sampling seed, so that
+            its replies do not depend on which prompts share its batch.
+    """
+
+    images: tuple[np.ndarray, ...]
+    text: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How replies are drawn.
+
+    Attributes:
+        temperature: divides the logits; 0 takes the most probable token each time.
+        max_new_tokens: a reply is cut there (``finish_reason`` "length").
+        seed: together with each prompt's own seed fixes the replies.
+    """
+
+    temperature: float = 1.0
+    max_new_tokens: int = 2048
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One generated reply.
+
+    Attributes:
+        text: decoded without special tokens.
+        token_ids: int64 [T]; ends with the end-of-sequence token where the reply is finished.
+        logprobs: float32 [T], natural logarithm of each token's probability under the policy that
+            drew it (its temperature, its suppressed tokens); empty where the engine cannot tell.
+        finish_reason: "stop" or "length".
+    """
+
+    text: str
+    token_ids: np.ndarray
+    logprobs: np.ndarray
+    finish_reason: Literal["stop", "length"]
+
+
+class Engine(Protocol):
+    """Prompts with pictures in, replies out; weights in."""
+
+    name: str
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        replies_per_prompt: int | Sequence[int] = 1,
+        sampling: SamplingParams = SamplingParams(),  # noqa: B008 - frozen
+    ) -> list[list[Reply]]:
+        """For each prompt its replies; ``replies_per_prompt`` may differ by prompt."""
+
+    def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take new weights, by the names of the Hugging Face model's state dict."""
+
+    def close(self) -> None:
+        """Free what the engine holds. Further calls are errors."""

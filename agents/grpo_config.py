@@ -1,0 +1,322 @@
+"""The configuration of GRPO over groups of orders."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.utils.annotations import override
+
+from agents.advantages import BASELINES, Baseline
+from agents.engines import KINDS
+from agents.group_filter import GroupFilter
+from agents.losses import LOSS_KINDS, LossKind
+from agents.order_schedule import SCHEDULES, ScheduleKind, order_probability
+from perl_env.errors import InputError
+
+#: Settings of ``AlgorithmConfig.training`` that mean something here.
+_TRAINING_OF_RLLIB = ("lr", "grad_clip", "grad_clip_by", "learner_class")
+#: Keys of a configuration dictionary that RLlib and Tune handle though no attribute bears their name.
+_SPECIAL_KEYS = frozenset({"multiagent", "__trial_info__", "num_workers"})
+
+
+class GRPOConfig(AlgorithmConfig):
+    """Configures ``GRPO``; the defaults are PeRL's run on a 7B model (arXiv 2506.14907, §5 and A.1).
+
+    >>> config = (
+    ...     GRPOConfig()
+    ...     .environment("perl_env:perl/Shapes-v0", env_config={"split": "train"})
+    ...     .pretrained("models/Qwen2.5-VL-7B-Instruct")
+    ...     .training(lr=1e-6, orders_per_question=2, rollouts_per_order=6)
+    ...     .env_runners(num_env_runners=0, max_new_tokens=64)
+    ... )
+    >>> config.group_size
+    12
+    """
+
+    def __init__(self, algo_class: type | None = None):
+        from agents.env_runner import GroupEnvRunner
+        from agents.grpo import GRPO
+
+        super().__init__(algo_class=algo_class or GRPO)
+        self.orders_per_question = 2
+        self.rollouts_per_order = 6
+        self.questions_per_step = 128
+        self.order_probability = 1.0
+        self.order_schedule: ScheduleKind = "constant"
+        self.total_steps: int | None = None
+        self.advantage_baseline: Baseline = "question"
+        self.scale_advantages = True
+        self.loss: LossKind = "grpo"
+        self.clip_low = 0.2
+        self.clip_high = 0.2
+        self.kl_coefficient = 0.01
+        self.minibatches = 2
+        self.epochs = 1
+        self.micro_batch_size = 12
+        self.weight_decay = 0.01
+        self.filter_groups: bool | tuple[float, float] = False
+        self.max_refill_rounds = 3
+
+        self.temperature = 1.0
+        self.max_new_tokens = 2048
+        self.engine = "transformers"
+        self.engine_settings: dict[str, Any] = {}
+
+        self.lr = 1e-6
+        self.grad_clip = 1.0
+        self.grad_clip_by = "global_norm"
+        self.seed = 0
+        self._model_config = {}
+
+        self.env_runner_cls = GroupEnvRunner
+        self.num_env_runners = 1
+        self.create_local_env_runner = False  # no copy of the model in the driver
+        self.sample_timeout_s = None  # RLlib's minute would silently drop what a slow runner plays
+        self.evaluation_sample_timeout_s = 3600.0
+        self.delay_between_env_runner_restarts_s = 1.0
+        # RLlib's own connectors cannot handle text and pictures of any size.
+        self.episodes_to_numpy = False
+        self.add_default_connectors_to_env_to_module_pipeline = False
+        self.add_default_connectors_to_module_to_env_pipeline = False
+        self.add_default_connectors_to_learner_pipeline = False
+        self._dont_auto_sync_env_runner_states = True
+
+    # -------------------------------------------------------------------------------- fluent
+
+    def pretrained(
+        self, path: str | Path, *, dtype: str = "auto", attention: str = "sdpa"
+    ) -> GRPOConfig:
+        """Which model is trained. (RLlib uses the name ``model`` for something else.)
+
+        Args:
+            path: a Hugging Face folder with model and processor.
+            dtype: of the learner's weights: "auto" as stored, or a torch dtype's name.
+            attention: the learner's attention implementation, by transformers' names.
+        """
+        settings = {"path": str(path), "dtype": dtype, "attention": attention}
+        return self.rl_module(model_config={**self.model_config, **settings})
+
+    @override(AlgorithmConfig)
+    def training(
+        self,
+        *,
+        orders_per_question: int = NotProvided,
+        rollouts_per_order: int = NotProvided,
+        questions_per_step: int = NotProvided,
+        order_probability: float = NotProvided,
+        order_schedule: ScheduleKind = NotProvided,
+        total_steps: int = NotProvided,
+        advantage_baseline: Baseline = NotProvided,
+        scale_advantages: bool = NotProvided,
+        loss: LossKind = NotProvided,
+        clip_low: float = NotProvided,
+        clip_high: float = NotProvided,
+        kl_coefficient: float = NotProvided,
+        minibatches: int = NotProvided,
+        epochs: int = NotProvided,
+        micro_batch_size: int = NotProvided,
+        weight_decay: float = NotProvided,
+        filter_groups: bool | Iterable[float] = NotProvided,
+        max_refill_rounds: int = NotProvided,
+        **kwargs: Any,
+    ) -> GRPOConfig:
+        """What is sampled and how it is learned from. Equations are PeRL's (arXiv 2506.14907).
+
+        Args:
+            orders_per_question: the paper's n_s + 1 (§5: n_s = 1): the canonical order and so many
+                less one random ones.
+            rollouts_per_order: the paper's n (§5: 6). A group has ``orders_per_question *
+                rollouts_per_order`` rollouts also where a question has fewer legal orders.
+            questions_per_step: groups a training step (A.1: 128).
+            order_probability: the paper's alpha_0: probability that a question is asked in other
+                orders; else all its rollouts are in canonical order. 0 is plain GRPO.
+            order_schedule: the course of alpha_t: "constant", or the paper's "linear" decay to zero.
+            total_steps: the length of that decay.
+            advantage_baseline: "question" pools all orders (equations 4 and 5), "order" does not.
+            scale_advantages: divide by the standard deviation (equation 5); not in Dr. GRPO.
+            loss: "grpo" (equation 6), "dr_grpo" (arXiv 2503.20783) or "dapo" (arXiv 2503.14476,
+                which PeRL's released code uses).
+            clip_low: the ratio is clipped at one less this (released code: 0.2).
+            clip_high: and at one plus this (0.2).
+            kl_coefficient: weight of the k3 divergence from the model at the start (§5: 0.01). At 0
+                no copy of it is held.
+            minibatches: optimizer updates an epoch (released code: 128 questions in 2).
+            epochs: passes over a step's rollouts.
+            micro_batch_size: replies that pass through the model at once; changes memory and speed,
+                not the result.
+            weight_decay: of AdamW (released code: 0.01).
+            filter_groups: leave out groups whose rewards are all the same, or also those whose mean
+                reward lies outside ``(low, high)``. (The paper filters before training, §3.)
+            max_refill_rounds: how often a step asks fresh questions in place of those left out.
+            kwargs: ``lr`` (§5: 1e-6), ``grad_clip`` (1.0), ``grad_clip_by``, ``learner_class``.
+        """
+        own = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
+        check_keys("training", kwargs, _TRAINING_OF_RLLIB, settings_of("training"))
+        super().training(**kwargs)
+        return self._set(own)
+
+    @override(AlgorithmConfig)
+    def env_runners(
+        self,
+        *,
+        temperature: float = NotProvided,
+        max_new_tokens: int = NotProvided,
+        engine: str = NotProvided,
+        engine_settings: Mapping[str, Any] = NotProvided,
+        **kwargs: Any,
+    ) -> GRPOConfig:
+        """How replies are sampled, and on how many processes.
+
+        Args:
+            temperature: of the sampler (released code: 1.0); the learner uses the same.
+            max_new_tokens: a reply is cut there (A.1: 2048).
+            engine: what generates, one of ``agents.engines.KINDS``.
+            engine_settings: its own settings.
+            kwargs: RLlib's, such as ``num_env_runners``; 0 plays in the driver.
+        """
+        own = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
+        known = settings_of("env_runners")
+        check_keys("env_runners", kwargs, known, known)
+        super().env_runners(**kwargs)
+        return self._set(own)
+
+    def _set(self, settings: Mapping[str, Any]) -> GRPOConfig:
+        for name, value in settings.items():
+            if value is not NotProvided:
+                setattr(self, name, value)
+        return self
+
+    @override(AlgorithmConfig)
+    def update_from_dict(self, config_dict: Mapping[str, Any]) -> GRPOConfig:
+        """Take settings by their flat names, as Tune's parameter spaces give them.
+
+        Raises:
+            InputError: an unknown name.
+        """
+        known = [name for name in vars(self) if not name.startswith("_")]
+        public = [key for key in config_dict if not key.startswith("_")]
+        unknown = [k for k in public if k not in _SPECIAL_KEYS and not hasattr(self, k)]
+        check_keys("config", unknown, (), known)
+        return super().update_from_dict(config_dict)
+
+    # ------------------------------------------------------------------------- what RLlib asks
+
+    @property
+    def model_path(self) -> str:
+        """The model's folder.
+
+        Raises:
+            InputError: none was given.
+        """
+        path = self.model_config.get("path")
+        if not path:
+            raise InputError("no model to train", where="pretrained(path)",
+                             expected="a Hugging Face folder", got="none")  # fmt: skip
+        return str(path)
+
+    @property
+    def group_size(self) -> int:
+        """Rollouts of one question."""
+        return self.orders_per_question * self.rollouts_per_order
+
+    @override(AlgorithmConfig)
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """The module that is trained unless the user brings another."""
+        from agents.rl_module import VisionLanguageModule
+
+        return RLModuleSpec(module_class=VisionLanguageModule)
+
+    @override(AlgorithmConfig)
+    def get_default_learner_class(self) -> type:
+        """The learner unless the user brings another."""
+        from agents.learner import GRPOTorchLearner
+
+        return GRPOTorchLearner
+
+    @override(AlgorithmConfig)
+    def validate(self) -> None:
+        """Check everything that can be checked before models are loaded.
+
+        Raises:
+            InputError: a setting that cannot work.
+        """
+        super().validate()
+        _one_of("loss", self.loss, LOSS_KINDS)
+        _one_of("advantage_baseline", self.advantage_baseline, BASELINES)
+        _one_of("order_schedule", self.order_schedule, SCHEDULES)
+        _one_of("engine", self.engine, KINDS)
+        for name in (
+            "orders_per_question", "rollouts_per_order", "questions_per_step", "minibatches",
+            "epochs", "micro_batch_size", "max_new_tokens",
+        ):  # fmt: skip
+            _at_least(name, getattr(self, name), 1, whole=True)
+        for name in ("max_refill_rounds", "clip_low", "clip_high", "kl_coefficient",
+                     "weight_decay", "temperature", "order_probability"):  # fmt: skip
+            _at_least(name, getattr(self, name), 0)
+        if self.order_probability > 1:
+            raise InputError("not a probability", where="order_probability", expected="0 to 1",
+                             got=self.order_probability)  # fmt: skip
+        if self.group_size < 2:
+            raise InputError("a group of one has nothing to be compared with",
+                             where="orders_per_question * rollouts_per_order",
+                             expected="at least 2", got=self.group_size)  # fmt: skip
+        if not self.in_evaluation and self.temperature == 0:
+            raise InputError("greedy replies are all the same", where="temperature",
+                             expected="above 0", got=0)  # fmt: skip
+        order_probability(self.order_schedule, self.order_probability, 0, self.total_steps)
+        GroupFilter.from_setting(self.filter_groups)
+        _ = self.model_path
+
+
+def check_keys(
+    where: str, given: Iterable[str], allowed: Collection[str], known: Collection[str]
+) -> None:
+    """Raise an InputError for the first key that is not allowed, naming the nearest known one.
+
+    >>> check_keys("training", ["clip_hi"], ["lr"], ["lr", "clip_low", "clip_high"])
+    Traceback (most recent call last):
+    perl_env.errors.InputError: unknown setting: training: expected 'clip_high' (the nearest), got 'clip_hi'
+    """
+    for key in given:
+        if key not in allowed:
+            near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
+            expected = f"{near[0]!r} (the nearest)" if near else f"one of {', '.join(sorted(known))}"
+            raise InputError("unknown setting", where=where, expected=expected, got=repr(key))
+
+
+def settings_of(method: str) -> list[str]:
+    """The settings that a method of the configuration takes, by name.
+
+    >>> "clip_high" in settings_of("training"), "gamma" in settings_of("training")
+    (True, False)
+    """
+    own = _parameters(getattr(GRPOConfig, method))
+    if method == "training":
+        return [*own, *_TRAINING_OF_RLLIB]
+    return list(dict.fromkeys([*own, *_parameters(getattr(AlgorithmConfig, method))]))
+
+
+def _parameters(method: Callable) -> list[str]:
+    """RLlib gives its live settings this default, deprecated ones another."""
+    parameters = inspect.signature(method).parameters.items()
+    return [name for name, parameter in parameters if parameter.default is NotProvided]
+
+
+def _one_of(name: str, value: Any, allowed: Collection[str]) -> None:
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, n=1)
+        expected = f"{near[0]!r} (the nearest)" if near else f"one of {', '.join(allowed)}"
+        raise InputError("unknown value", where=name, expected=expected, got=repr(value))
+
+
+def _at_least(name: str, value: Any, least: int, whole: bool = False) -> None:
+    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not number or value < least:
+        kind = "a whole number" if whole else "a number"
+        raise InputError("unusable value", where=name, expected=f"{kind} of at least {least}", got=repr(value))

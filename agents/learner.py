@@ -1,0 +1,271 @@
+"""The learner: exact gradients of whole-group updates, over micro batches and over learners."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import tree
+from ray.rllib.core import COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
+from ray.rllib.core.learner.learner import Learner
+from ray.rllib.core.learner.torch.torch_learner import TorchLearner
+from ray.rllib.utils.annotations import override
+from ray.rllib.utils.metrics import (
+    MODULE_TRAIN_BATCH_SIZE_MEAN,
+    NUM_MODULE_STEPS_TRAINED,
+    NUM_MODULE_STEPS_TRAINED_LIFETIME,
+    WEIGHTS_SEQ_NO,
+)
+
+from agents.collate import LearnerBatch, micro_batches, rows_of
+from agents.logprobs import reply_logprobs
+from agents.losses import Totals, clipped_policy_loss, k3_divergence
+from agents.processing import PromptProcessor
+from agents.training_data import Group, GroupTrainingData
+
+
+class GRPOTorchLearner(TorchLearner):
+    """Learns from groups of replies.
+
+    An optimizer update is the sum over its replies of loss terms whose weights hold the whole
+    normalisation (``agents.losses``), so micro batches are accumulated and learners' gradients are
+    summed; the result is the same to rounding for any number of either. For another loss override
+    ``compute_loss_for_module``.
+    """
+
+    @override(Learner)
+    def build(self) -> None:
+        """Load model, processor and, where the loss asks for it, the frozen reference."""
+        super().build()
+        self._processor = PromptProcessor(self.config.model_path)
+        self._reference: torch.nn.Module | None = None
+        if self.config.kl_coefficient > 0:
+            # The module has been loaded just now: a checkpoint's weights come later, if at all.
+            self._reference = copy.deepcopy(self._model).requires_grad_(False)
+        self._sums: dict[str, torch.Tensor] = {}
+        self._maxima: dict[str, torch.Tensor] = {}
+
+    @property
+    def _model(self) -> torch.nn.Module:
+        """The Hugging Face model that learns."""
+        return self.module[DEFAULT_MODULE_ID].unwrapped().model
+
+    @override(Learner)
+    def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
+        """AdamW over the parameters that are not frozen."""
+        parameters = [p for p in self.module[module_id].parameters() if p.requires_grad]
+        self.register_optimizer(
+            module_id=module_id,
+            optimizer=torch.optim.AdamW(
+                parameters, betas=(0.9, 0.95), weight_decay=config.weight_decay
+            ),
+            params=parameters,
+            lr_or_lr_schedule=config.lr,
+        )
+
+    # ------------------------------------------------------------------------------- update
+
+    @override(Learner)
+    def update(
+        self,
+        *,
+        training_data: GroupTrainingData,
+        timesteps: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """One optimizer update a minibatch, for each epoch; the metrics of all of them.
+
+        All learners have the same number of minibatches, though some may be empty.
+        """
+        self._check_is_built()
+        self.before_gradient_based_update(timesteps=timesteps or {})
+        self._weights_seq_no += 1
+        for epoch in range(self.config.epochs):
+            for number, groups in enumerate(training_data.minibatches):
+                self._update_once(groups, on_policy=epoch == number == 0)
+        self.after_gradient_based_update(timesteps=timesteps or {})
+        return self.metrics.reduce()
+
+    def _update_once(self, groups: Sequence[Group], on_policy: bool) -> None:
+        self._sums, self._maxima = defaultdict(self._zero), defaultdict(self._zero)
+        totals = self._totals(groups)
+        for optimizer in self._optimizer_parameters:
+            optimizer.zero_grad(set_to_none=True)
+        for batch in self._batches(groups, totals):
+            batches = {DEFAULT_MODULE_ID: batch}
+            losses = self.compute_losses(
+                fwd_out=self.module.forward_train(batches), batch=batches
+            )
+            sum(losses.values()).backward()
+        if self.distributed:
+            self._sum_gradients()
+        gradients = {ref: p.grad for ref, p in self._params.items() if p.grad is not None}
+        norm = torch.linalg.vector_norm(
+            torch.stack([torch.linalg.vector_norm(g.float()) for g in gradients.values()])
+        )
+        self.apply_gradients(self.postprocess_gradients(gradients))
+        self._log(totals, len(groups), norm, on_policy)
+
+    def _batches(self, groups: Sequence[Group], totals: Totals):
+        """This learner's share of an update, a micro batch at a time."""
+        prompts = [order.prompt for group in groups for order in group.orders]
+        rows = rows_of(
+            groups,
+            self._processor.encode_many(prompts),
+            totals,
+            self.config.loss,
+            self.config.max_new_tokens,
+        )
+        for batch in micro_batches(
+            rows, self.config.micro_batch_size, self._processor, self.config.temperature, self._device
+        ):
+            if self._reference is not None:
+                with torch.no_grad():
+                    logprobs = reply_logprobs(self._reference, batch.replies)["logprobs"]
+                batch = dataclasses.replace(batch, reference_logprobs=logprobs)
+            yield batch
+
+    @override(TorchLearner)
+    def compute_loss_for_module(
+        self, *, module_id: str, config: Any, batch: LearnerBatch, fwd_out: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """This micro batch's part of the update's loss."""
+        mask, logprobs = batch.replies.reply_mask, fwd_out["logprobs"] * batch.replies.reply_mask
+        policy = clipped_policy_loss(
+            logprobs, batch.old_logprobs, batch.advantages, config.clip_low, config.clip_high
+        )
+        per_token = policy.loss
+        if batch.reference_logprobs is not None:
+            divergence = k3_divergence(logprobs, batch.reference_logprobs * mask)
+            per_token = per_token + config.kl_coefficient * divergence
+            self._add("kl_to_reference", divergence * mask)
+        loss = (per_token * batch.weights).sum()
+        difference = (logprobs - batch.old_logprobs).abs()
+        self._add("loss", per_token * batch.weights)
+        self._add("policy_loss", policy.loss * batch.weights)
+        self._add("entropy", fwd_out["entropy"] * mask)
+        self._add("importance_ratio", policy.ratio * mask)
+        self._add("clip_fraction_low", policy.clipped_low * mask)
+        self._add("clip_fraction_high", policy.clipped_high * mask)
+        self._add("logprob_difference", difference)
+        self._maxima["logprob_difference_max"] = torch.maximum(
+            self._maxima["logprob_difference_max"], difference.detach().max().double()
+        )
+        return loss
+
+    # ------------------------------------------------------------------- across the learners
+
+    @override(TorchLearner)
+    def _make_modules_ddp_if_necessary(self) -> None:
+        """No DDP wrapper: gradients are summed once an update, whatever the micro batches were."""
+        if self.distributed:
+            for tensor in (*self.module.parameters(), *self.module.buffers()):
+                dist.broadcast(tensor.detach(), src=0)
+
+    def _totals(self, groups: Sequence[Group]) -> Totals:
+        counts = (len(groups), sum(g.num_replies for g in groups), sum(g.num_tokens for g in groups))
+        return Totals(*self._reduced([torch.tensor(float(count)) for count in counts]))
+
+    def _sum_gradients(self) -> None:
+        parameters = list(self._params.values())
+        for parameter in parameters:
+            if parameter.grad is None:  # no reply of this learner's needed it, or it had no group
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([parameter.grad.flatten() for parameter in parameters])
+        dist.all_reduce(flat)
+        offset = 0
+        for parameter in parameters:
+            count = parameter.numel()
+            parameter.grad.copy_(flat[offset : offset + count].view_as(parameter))
+            offset += count
+
+    def _reduced(self, values: Sequence[torch.Tensor], op: Any = None) -> list[float]:
+        """Scalars summed, or as ``op`` says, over all learners."""
+        if not values:
+            return []
+        stacked = torch.stack([v.double() for v in values]).to(self._device)
+        if self.distributed:
+            dist.all_reduce(stacked, op=op or dist.ReduceOp.SUM)
+        return stacked.tolist()
+
+    # ------------------------------------------------------------------------------ metrics
+
+    def _zero(self) -> torch.Tensor:
+        return torch.zeros((), dtype=torch.float64, device=self._device)
+
+    def _add(self, name: str, per_token: torch.Tensor) -> None:
+        self._sums[name] = self._sums[name] + per_token.detach().sum().double()
+
+    #: Sums that are figures themselves; all others are divided by the number of tokens.
+    _ALREADY_WEIGHTED = frozenset({"loss", "policy_loss"})
+    #: Sums in the sequence in which all learners reduce them, those without data included.
+    _SUMMED = (
+        "loss", "policy_loss", "entropy", "importance_ratio", "clip_fraction_low",
+        "clip_fraction_high", "logprob_difference", "kl_to_reference",
+    )  # fmt: skip
+
+    def _log(self, totals: Totals, groups_here: int, norm: torch.Tensor, on_policy: bool) -> None:
+        """Log one update's figures, the same on every learner."""
+        figures = dict(
+            zip(self._SUMMED, self._reduced([self._sums[n] for n in self._SUMMED]), strict=True)
+        )
+        figures = {
+            name: value if name in self._ALREADY_WEIGHTED else value / totals.tokens
+            for name, value in figures.items()
+        }
+        maximum = dist.ReduceOp.MAX if self.distributed else None
+        (largest,) = self._reduced([self._maxima["logprob_difference_max"]], maximum)
+        if self._reference is None:
+            del figures["kl_to_reference"]
+        # Later in the step the policy has moved on: only at first does this compare two engines.
+        difference = figures.pop("logprob_difference")
+        if on_policy:
+            figures["sampler_logprob_difference"] = difference
+            figures["sampler_logprob_difference_max"] = largest
+        figures |= {"grad_norm": float(norm), "tokens": totals.tokens}
+        for name, value in figures.items():
+            self.metrics.log_value((DEFAULT_MODULE_ID, name), value, reduce="mean")
+        log, here = self.metrics.log_value, groups_here
+        log((DEFAULT_MODULE_ID, NUM_MODULE_STEPS_TRAINED), here, reduce="sum")
+        log((DEFAULT_MODULE_ID, NUM_MODULE_STEPS_TRAINED_LIFETIME), here, reduce="lifetime_sum")
+        log((DEFAULT_MODULE_ID, MODULE_TRAIN_BATCH_SIZE_MEAN), totals.replies, reduce="mean")
+
+    # -------------------------------------------------------------------------------- state
+
+    @override(Learner)
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take a state, also one that is older than this learner's (RLlib would skip its weights)."""
+        if COMPONENT_RL_MODULE in state and state.get(WEIGHTS_SEQ_NO, 0) > 0:
+            self._weights_seq_no = -1
+        super().set_state(state)
+
+    @override(TorchLearner)
+    def _get_optimizer_state(self) -> dict[str, Any]:
+        """As tensors: RLlib's way through numpy has no bfloat16."""
+        return {
+            name: {
+                "module_id": self._optimizer_name_to_module[name],
+                "state": tree.map_structure(_on_host, optimizer.state_dict()),
+            }
+            for name, optimizer in self._named_optimizers.items()
+        }
+
+    @override(TorchLearner)
+    def _set_optimizer_state(self, state: dict[str, Any]) -> None:
+        for name, saved in state.items():
+            self._named_optimizers[name].load_state_dict(saved["state"])
+
+    def export(self, path: str | Path) -> None:
+        """Write model and processor as a plain Hugging Face folder."""
+        self._model.save_pretrained(str(path))
+        self._processor.save(path)
+
+
+def _on_host(value: Any) -> Any:
+    return value.detach().to("cpu", copy=True) if isinstance(value, torch.Tensor) else value

@@ -1,0 +1,155 @@
+"""From a prompt to model inputs: the same code for whoever generates and whoever learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agents.engines.base import Prompt
+from perl_env.errors import InputError
+
+
+@dataclass(frozen=True)
+class EncodedPrompt:
+    """Model inputs of one prompt, ragged, without padding.
+
+    Attributes:
+        input_ids: int64 [L], image tokens expanded.
+        mm_token_type_ids: int64 [L], 1 at image tokens, 0 elsewhere.
+        pixel_values: float32 [patches, values per patch], the pictures one after the other.
+        image_grid_thw: int64 [images, 3], patches of each picture in time, height and width.
+    """
+
+    input_ids: np.ndarray
+    mm_token_type_ids: np.ndarray
+    pixel_values: np.ndarray
+    image_grid_thw: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+class PromptProcessor:
+    """A model folder's processor and chat template.
+
+    Args:
+        path: a Hugging Face model folder that holds a processor.
+
+    Raises:
+        InputError: no folder, or one without a processor or chat template.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = str(path)
+        self.processor = _load_processor(Path(path))
+        self.tokenizer = self.processor.tokenizer
+        self.pad_token_id: int = self.tokenizer.pad_token_id
+        self.eos_token_ids = frozenset(_eos_token_ids(Path(path), self.tokenizer))
+        self._vision_tokens = [
+            token
+            for name in ("image_token", "video_token", "vision_start_token", "vision_end_token")
+            if isinstance(token := getattr(self.processor, name, None), str)
+        ] or ["<|image_pad|>"]
+        for token in ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>"):
+            known = self.tokenizer.get_vocab()
+            if token in known and token not in self._vision_tokens:
+                self._vision_tokens.append(token)
+        self.image_token_id: int = self.processor.image_token_id
+        #: Tokens that stand for pictures or frame them; a policy must never emit one.
+        self.image_token_ids = frozenset(
+            self.tokenizer.convert_tokens_to_ids(token) for token in self._vision_tokens
+        )
+
+    def chat_text(self, prompt: Prompt) -> str:
+        """The prompt in the model's chat format, one unexpanded image token per picture."""
+        content: list[dict[str, str]] = []
+        for number, _ in enumerate(prompt.images, start=1):
+            if len(prompt.images) > 1:
+                content.append({"type": "text", "text": f"Image {number}: "})
+            content.append({"type": "image"})
+            content.append({"type": "text", "text": "\n"})
+        content.append({"type": "text", "text": self._without_vision_tokens(prompt.text)})
+        return self.processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+
+    def _without_vision_tokens(self, text: str) -> str:
+        """Data must not be able to write a picture into the prompt: such tokens are broken up."""
+        for token in self._vision_tokens:
+            text = text.replace(token, f"{token[:1]} {token[1:]}")
+        return text
+
+    def encode(self, prompt: Prompt) -> EncodedPrompt:
+        """Model inputs of one prompt."""
+        return self.encode_many([prompt])[0]
+
+    def encode_many(self, prompts: Sequence[Prompt]) -> list[EncodedPrompt]:
+        """Model inputs of several prompts; pictures are processed in one batch."""
+        if not prompts:
+            return []
+        # Copies, since torch warns of arrays that may not be written.
+        images = [[np.array(image) for image in prompt.images] for prompt in prompts]
+        batch = self.processor(
+            text=[self.chat_text(prompt) for prompt in prompts],
+            images=images,
+            padding=False,
+            return_mm_token_type_ids=True,
+        )
+        pixel_values = np.asarray(batch["pixel_values"], dtype=np.float32)
+        grids = np.asarray(batch["image_grid_thw"], dtype=np.int64)
+        encoded, first_image, first_patch = [], 0, 0
+        for row, shown in enumerate(images):
+            grid = grids[first_image : first_image + len(shown)]
+            patches = int(grid.prod(axis=1).sum())
+            encoded.append(
+                EncodedPrompt(
+                    input_ids=np.asarray(batch["input_ids"][row], dtype=np.int64),
+                    mm_token_type_ids=np.asarray(batch["mm_token_type_ids"][row], dtype=np.int64),
+                    pixel_values=pixel_values[first_patch : first_patch + patches],
+                    image_grid_thw=grid,
+                )
+            )
+            first_image, first_patch = first_image + len(shown), first_patch + patches
+        return encoded
+
+    def decode(self, token_ids: Sequence[int] | np.ndarray) -> str:
+        """The text of a reply, without special tokens."""
+        return self.tokenizer.decode(token_ids, skip_special_tokens=True)
+
+    def save(self, path: str | Path) -> None:
+        """Write the processor, its tokenizer and its chat template into a folder."""
+        self.processor.save_pretrained(str(path))
+
+
+def _load_processor(path: Path):
+    from transformers import AutoProcessor
+
+    if not path.is_dir():
+        raise InputError("no such model folder", where=str(path),
+                         expected="a Hugging Face folder with model and processor", got="nothing there")  # fmt: skip
+    try:
+        processor = AutoProcessor.from_pretrained(str(path), trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("model folder without a usable processor", where=str(path),
+                         expected="preprocessor_config.json and tokenizer files", got=error) from error  # fmt: skip
+    if not hasattr(processor, "image_processor"):
+        raise InputError("model folder without a processor for images", where=str(path),
+                         expected="preprocessor_config.json", got=type(processor).__name__)  # fmt: skip
+    if getattr(processor, "chat_template", None) is None:
+        raise InputError("model folder without a chat template", where=str(path),
+                         expected="chat_template.jinja", got="none")  # fmt: skip
+    return processor
+
+
+def _eos_token_ids(path: Path, tokenizer) -> list[int]:
+    """The tokens that end a reply: the generation config's where there is one."""
+    from transformers import GenerationConfig
+
+    if (path / "generation_config.json").exists():
+        eos = GenerationConfig.from_pretrained(str(path)).eos_token_id
+        if eos is not None:
+            return [eos] if isinstance(eos, int) else list(eos)
+    return [tokenizer.eos_token_id]

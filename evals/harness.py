@@ -1,0 +1,242 @@
+"""Asks a model every question in several orders, several times each, and tabulates its replies."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from agents.engines.base import Engine, Prompt, SamplingParams
+from evals.plan import Excluded, Request, make_plan, questions_digest, stable_hash
+from evals.rows import make_row, place_of
+from evals.run_directory import REPORT, RunDirectory
+from evals.summary import Summary, compare, summarize
+from evals.table import Row, build_table, order_text
+from perl_env.errors import InputError
+from perl_env.prompts import INSTRUCTION, question_text
+from perl_env.question import Question
+
+if TYPE_CHECKING:
+    from evals.report import NamedRun
+
+Progress = Callable[[int, int], None]
+
+DEFAULT_SAMPLING = SamplingParams()
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """The replies of one model to a set of questions.
+
+    Attributes:
+        name: the model's name in reports.
+        table: one row a reply, see ``evals.table.COLUMNS``.
+        questions: the questions asked, by key, in canonical order.
+        excluded: questions that could not be asked soundly in other orders; they have no rows.
+    """
+
+    name: str
+    table: pd.DataFrame
+    questions: Mapping[str, Question] = field(repr=False)
+    excluded: tuple[Excluded, ...] = ()
+
+    @cached_property
+    def metrics(self) -> Summary:
+        """Every metric with its interval; ``result.metrics["flip_rate"].value``."""
+        return summarize(self.table)
+
+    def compare(self, other: EvaluationResult) -> pd.DataFrame:
+        """Paired differences to another run on the same questions, this one minus the other."""
+        return compare(self.table, other.table)
+
+    def as_run(self) -> NamedRun:
+        """The run as reports and terminal tables take it."""
+        from evals.report import NamedRun
+
+        return NamedRun(self.name, self.table, self.metrics, len(self.excluded))
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML report of this run and return its path."""
+        from evals.report import write_report
+
+        return write_report([self.as_run()], self.questions, path)
+
+
+def evaluate(
+    engine: Engine,
+    questions: Sequence[Question],
+    orders: int = 6,
+    repeats: int = 2,
+    sampling: SamplingParams = DEFAULT_SAMPLING,
+    instruction: str = INSTRUCTION,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    task: str = "",
+    name: str = "",
+    prompts_per_call: int = 64,
+    strict: bool = False,
+) -> EvaluationResult:
+    """Ask every question in several orders and grade the replies.
+
+    The orders depend on ``seed`` and the question's key alone, so every model gets the same ones.
+
+    Args:
+        engine: what answers.
+        questions: in canonical order, each with a key of its own (or none at all: then numbered).
+        orders: at most this many orders a question, the canonical one first.
+        repeats: how often each order is asked; 2 or more give the noise floor.
+        sampling: how replies are drawn.
+        instruction: the last line of every prompt.
+        seed: of the orders, and of each prompt's random stream.
+        progress: called with the replies there are and the replies there will be.
+        task: what to write into the table's column ``task``.
+        name: the run's name in reports; the engine's by default.
+        prompts_per_call: how many prompts the engine is given at a time.
+        strict: an error instead of an exclusion where a question cannot be rewritten soundly.
+
+    Raises:
+        InputError: no questions, two questions with one key, too few orders or repeats.
+    """
+    plan = make_plan(questions, orders, repeats, seed, strict)
+    rows: list[Row] = []
+    asked = ask(engine, plan.requests, sampling, instruction, seed, task, prompts_per_call)
+    total = len(plan.places)
+    for chunk in asked:
+        rows.extend(chunk)
+        if progress:
+            progress(len(rows), total)
+    return EvaluationResult(name or engine.name, build_table(rows), plan.questions, plan.excluded)
+
+
+def run_evaluation(
+    engine: Engine,
+    questions: Sequence[Question],
+    out_dir: str | Path,
+    orders: int = 6,
+    repeats: int = 2,
+    sampling: SamplingParams = DEFAULT_SAMPLING,
+    instruction: str = INSTRUCTION,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    model: str = "",
+    task: str = "",
+    name: str = "",
+    questions_from: Mapping[str, Any] | None = None,
+    prompts_per_call: int = 64,
+    strict: bool = False,
+    report: bool = True,
+) -> EvaluationResult:
+    """``evaluate`` into a folder, where every reply is kept as it comes.
+
+    A run that was stopped goes on where it was, and asks nothing twice.
+
+    Args:
+        engine: what answers.
+        questions: see ``evaluate``, as all arguments that are not named here.
+        out_dir: the folder; nothing is written elsewhere.
+        orders: at most this many orders a question.
+        repeats: how often each order is asked.
+        sampling: how replies are drawn.
+        instruction: the last line of every prompt.
+        seed: of the orders and random streams.
+        progress: called with the replies there are, earlier ones included, and their total.
+        model: folder or address of the model, for the record.
+        task: what to write into the table's column ``task``.
+        name: the run's name in reports; the last part of ``model`` by default.
+        questions_from: the arguments of ``perl_env.load_questions`` that gave the questions, from
+            which a later report gets their pictures.
+        prompts_per_call: how many prompts the engine is given at a time.
+        strict: an error instead of an exclusion.
+        report: also write ``report.html``.
+
+    Raises:
+        InputError: see ``evaluate`` and ``evals.run_directory.RunDirectory``.
+    """
+    plan = make_plan(questions, orders, repeats, seed, strict)
+    name = name or Path(model).name or engine.name
+    config = {
+        "name": name, "model": model or engine.name, "engine": engine.name, "task": task,
+        "seed": seed, "orders": orders, "repeats": repeats,
+        "sampling": dataclasses.asdict(sampling), "instruction": instruction,
+        "questions": len(questions), "questions_digest": questions_digest(questions),
+        "questions_from": dict(questions_from or {}),
+    }  # fmt: skip
+    with RunDirectory(out_dir, config) as directory:
+        rows = {place_of(row): row for row in directory.rows}
+        places = plan.places
+        for chunk in ask(engine, plan.without(rows), sampling, instruction, seed, task, prompts_per_call):
+            directory.append(chunk)
+            rows.update((place_of(row), row) for row in chunk)
+            if progress:
+                progress(len(rows), len(places))
+        table = build_table(rows[place] for place in places)
+        result = EvaluationResult(name, table, plan.questions, plan.excluded)
+        excluded = [dataclasses.asdict(question) for question in plan.excluded]
+        directory.write_results({"excluded": excluded, **result.metrics.as_json()})
+        if report:
+            result.report(directory.path / REPORT)
+    return result
+
+
+def ask(
+    engine: Engine,
+    requests: Sequence[Request],
+    sampling: SamplingParams,
+    instruction: str,
+    seed: int,
+    task: str = "",
+    prompts_per_call: int = 64,
+) -> Iterator[list[Row]]:
+    """The rows of the table, some prompts at a time; the repeats of an order come together.
+
+    Each prompt has a random stream of its own, made of seed, question, order and first repeat, so
+    that replies do not depend on what else is asked in the same call.
+    """
+    for start in range(0, len(requests), prompts_per_call):
+        chunk = requests[start : start + prompts_per_call]
+        prompts = [
+            Prompt(
+                images=request.question.images,
+                text=question_text(request.question, instruction),
+                seed=stable_hash(seed, request.key, order_text(request.question.order), request.repeats[0]),
+            )
+            for request in chunk
+        ]
+        replies = engine.generate(prompts, [len(request.repeats) for request in chunk], sampling)
+        yield [
+            make_row(request.key, request.question, repeat, reply, task)
+            for request, found in zip(chunk, replies, strict=True)
+            for repeat, reply in zip(request.repeats, found, strict=True)
+        ]
+
+
+def merge(results: Sequence[EvaluationResult], name: str = "") -> EvaluationResult:
+    """The results of one model on several tasks as one; the parts stay apart by ``task``.
+
+    Each question's key is preceded by its task, since tasks may use the same keys.
+
+    Raises:
+        InputError: two results hold the same question of the same task.
+    """
+    questions: dict[str, Question] = {}
+    excluded: list[Excluded] = []
+    tables = []
+    for result in results:
+        tasks = result.table.drop_duplicates("question").set_index("question")["task"]
+        keys = {key: f"{tasks[key]}/{key}" for key in result.questions}
+        shared = questions.keys() & keys.values()
+        if shared:
+            raise InputError("results share questions", where="merge",
+                             expected="different questions in each", got=min(shared))  # fmt: skip
+        questions.update((keys[key], question) for key, question in result.questions.items())
+        excluded.extend(result.excluded)
+        tables.append(result.table.assign(question=result.table["question"].map(keys)))
+    table = pd.concat(tables, ignore_index=True)
+    return EvaluationResult(name or results[0].name, table, questions, tuple(excluded))

@@ -1,0 +1,62 @@
+"""One reply, graded, as a row of the table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from agents.engines.base import Reply
+from evals.plan import Place
+from evals.table import Row, order_text
+from perl_env.grading import Grade, gold_slot, grade
+from perl_env.order_class import EQUIVARIANT_CLASSES, OrderClass
+from perl_env.question import Question
+
+
+def make_row(key: str, question: Question, repeat: int, reply: Reply, task: str) -> Row:
+    """The row of one reply to a question in its current order."""
+    graded = grade(question, reply.text)
+    return {
+        "question": key,
+        "task": task,
+        "kind": question.kind,
+        "order_class": str(question.order_class),
+        "order": order_text(question.order),
+        "repeat": repeat,
+        "gold_slot": gold_slot(question),
+        "chosen_slot": chosen_slot(question, graded),
+        "n_images": len(question.images),
+        "n_choices": count_choices(question),
+        "reply": reply.text,
+        "finish_reason": reply.finish_reason,
+        "reply_tokens": len(reply.token_ids) or None,
+        "parsed": graded.parsed,
+        "canonical": graded.canonical,
+        "correct": bool(graded.correct),
+        "well_formed": bool(graded.well_formed),
+    }
+
+
+def chosen_slot(question: Question, graded: Grade) -> int | None:
+    """The slot, in the question's order, of the picture that the graded reply names, if any.
+
+    It is what would be the gold's slot if the reply were right.
+    """
+    if graded.parsed is None or question.order_class not in EQUIVARIANT_CLASSES:
+        return None
+    return gold_slot(dataclasses.replace(question, answer=graded.parsed))
+
+
+def count_choices(question: Question) -> int | None:
+    """How many answers are possible; ``None`` where they cannot be counted."""
+    if question.options:
+        return len(question.options)
+    return len(question.images) if question.order_class is OrderClass.SLOT_NAMING else None
+
+
+def place_of(row: Mapping[str, Any]) -> Place:
+    """The place of a row's reply."""
+    return row["question"], row["order"], row["repeat"]
+
+

@@ -1,0 +1,141 @@
+r"""Finding the answer in a model's reply, and whether the reply has the form that was asked for.
+
+The reply is untrusted text of any length. Every function here takes time linear in its length, and
+only the last ``MAX_SEARCHED`` characters are searched for an answer: an answer stands at the end.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: How many characters from a reply's end are searched. 2,048 tokens are some 8,000 characters.
+MAX_SEARCHED = 50_000
+#: The longest reply without any mark-up that is taken as an answer as a whole.
+MAX_BARE = 200
+
+_BRACES = re.compile(r"\\boxed\s{0,8}\{|\\[{}]|[{}]")
+_ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_PHRASE = re.compile(
+    r"\b(?:answer|(?:correct|right|best)\s{1,3}(?:option|choice))[*_]{0,2}\s{0,3}"
+    r"(?:(?:is|would\s+be|should\s+be|must\s+be)\b\s{0,3}[:：]?|[:：])[*_\s]{0,8}",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?][*_]{0,2}(?=\s+[A-Z])")
+_THINK, _END_OF_THOUGHT = "<think>", "</think>"
+
+
+def extract_answer(reply: str) -> str | None:
+    r"""The part of a reply that states the answer; ``None`` where there is none.
+
+    Looked for in this order:
+
+    1. the last balanced, non-empty ``\boxed{…}`` (as the paper's scorer does, wherever it stands);
+    2. the last ``<answer>…</answer>``;
+    3. what follows the last "the answer is", "final answer:", "answer:", "the correct option is"
+       on its line;
+    4. the whole reply if it is one short line.
+
+    For 3 and 4 thoughts (``<think>…``) do not count, least of all unfinished ones.
+
+    >>> extract_answer(r"<think>2 is red</think> so \boxed{\text{Image 2}}")
+    '\\text{Image 2}'
+    >>> extract_answer("The answer is B. It is the only red one."), extract_answer("(C)")
+    ('B', '(C)')
+    >>> extract_answer("I see two dogs.\nThey run.") is None
+    True
+    """
+    end = reply[-MAX_SEARCHED:]
+    return (
+        _last_boxed(end)
+        or _last_tagged(end)
+        or _after_phrase(spoken := _without_thoughts(reply)[-MAX_SEARCHED:])
+        or _bare(spoken)
+    )
+
+
+def is_well_formed(reply: str) -> bool:
+    r"""Whether a reply has the paper's form ``<think>…</think>…\boxed{…}``.
+
+    Equal to a full match of ``<think>.*</think>.*\\boxed\{.*\}.*`` (dot matches all; the format
+    reward of the released code), but linear, and white space around the reply is allowed.
+
+    >>> is_well_formed(r"<think>Two.</think> \boxed{2}"), is_well_formed(r"\boxed{2}")
+    (True, False)
+    """
+    position = len(reply) - len(reply.lstrip())
+    if not reply.startswith(_THINK, position):
+        return False
+    for mark in (_THINK, _END_OF_THOUGHT, r"\boxed{", "}"):
+        found = reply.find(mark, position)
+        if found < 0:
+            return False
+        position = found + len(mark)
+    return True
+
+
+def _last_boxed(text: str) -> str | None:
+    """The content of the balanced box that starts last, in one pass over the braces."""
+    best: tuple[int, str] | None = None
+    opened: list[tuple[bool, int]] = []
+    for token in _BRACES.finditer(text):
+        mark = token.group()
+        if mark in (r"\{", r"\}"):
+            continue
+        if mark != "}":
+            opened.append((len(mark) > 1, token.end()))
+        elif opened:
+            is_box, start = opened.pop()
+            # Nested boxes close inside out; slicing only later starts keeps the pass linear.
+            if is_box and (best is None or start > best[0]):
+                content = text[start : token.start()].strip()
+                best = (start, content) if content else best
+    return best[1] if best else None
+
+
+def _last_tagged(text: str) -> str | None:
+    found, start = None, -1
+    for tag in _ANSWER_TAG.finditer(text):
+        if not tag.group(1):
+            start = tag.end()
+        elif start >= 0:
+            found, start = text[start : tag.start()].strip() or found, -1
+    return found and (_after_phrase(found) or found)
+
+
+def _after_phrase(text: str) -> str | None:
+    for phrase in reversed(list(_PHRASE.finditer(text))):
+        end = text.find("\n", phrase.end())
+        line = text[phrase.end() : end if end >= 0 else len(text)].strip()
+        if line:
+            return _first_sentence(line)
+    return None
+
+
+def _first_sentence(line: str) -> str:
+    """``line`` up to its first full stop, unless that belongs to a letter ("B. The red one")."""
+    for stop in _SENTENCE_END.finditer(line):
+        if stop.start() > 1 or not line[: stop.start()].isalpha():
+            return line[: stop.start()].strip()
+        if line[stop.end() :].strip().split(" ", 1)[0] in _SENTENCE_OPENERS:
+            return line[: stop.start()].strip()
+    return line
+
+
+#: Words that open an explanation after "The answer is B."; option texts seldom start with them.
+_SENTENCE_OPENERS = frozenset({"It", "This", "That", "They", "I", "Because", "Since", "As", "Here"})
+
+
+def _bare(text: str) -> str | None:
+    text = text.strip()
+    if not text or len(text) > MAX_BARE or "\n" in text or r"\boxed" in text:
+        return None
+    return text
+
+
+def _without_thoughts(reply: str) -> str:
+    """What stands outside of the last thought; nothing of a thought that was cut off."""
+    spoken = reply[reply.rfind(_END_OF_THOUGHT) + len(_END_OF_THOUGHT) :] if (
+        _END_OF_THOUGHT in reply
+    ) else reply
+    unfinished = spoken.find(_THINK)
+    return spoken if unfinished < 0 else spoken[:unfinished]

@@ -1,0 +1,188 @@
+"""Orders of a question's images, and the question asked in another order.
+
+``permute`` is a group action on questions. With ``compose(a, b)[j] == a[b[j]]``:
+
+* ``permute(q, identity)`` equals ``q``;
+* ``permute(permute(q, a), b)`` equals ``permute(q, compose(a, b))``;
+* ``permute(permute(q, a), inverse(a))`` equals ``q``.
+
+The laws hold by construction: a permuted question remembers its canonical one, and every text is
+rewritten from the canonical text in one pass, never from an earlier rewriting.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from perl_env.errors import IllegalOrderError, InputError, UnsoundRewriteError
+from perl_env.index_lists import parse_index_list, rewrite_index_list
+from perl_env.order_class import FIXED_CLASSES, OrderClass
+from perl_env.question import LETTERS, Order, Question
+from perl_env.references import mentioned_slots, rewrite_references
+
+
+def identity(n: int) -> Order:
+    """The order that moves nothing."""
+    return tuple(range(n))
+
+
+def inverse(order: Order) -> Order:
+    """The order that undoes ``order``: ``inverse(order)[s]`` is where the image of slot s went.
+
+    >>> inverse((2, 0, 1))
+    (1, 2, 0)
+    """
+    result = [0] * len(order)
+    for new, old in enumerate(order):
+        result[old] = new
+    return tuple(result)
+
+
+def compose(first: Order, then: Order) -> Order:
+    """The order that has the effect of ``first`` followed by ``then``."""
+    return tuple(first[slot] for slot in then)
+
+
+def as_order(order: Sequence[int], n: int, where: str = "order") -> Order:
+    """``order`` as a tuple of ints, checked to be a permutation of ``range(n)``.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        result = tuple(int(slot) for slot in order)
+    except (TypeError, ValueError):
+        result = ()
+    if sorted(result) != list(range(n)):
+        raise InputError("order is no permutation", where=where,
+                         expected=f"a permutation of 0..{n - 1}", got=order)  # fmt: skip
+    return result
+
+
+def movable_slots(question: Question) -> tuple[int, ...]:
+    """The slots whose images an order may move, by the question's order class and pins."""
+    if question.order_class in FIXED_CLASSES:
+        return ()
+    pinned = question.pinned or ()
+    return tuple(slot for slot in range(len(question.images)) if slot not in pinned)
+
+
+def count_orders(question: Question) -> int:
+    """How many orders, the identity included, are legal for the question."""
+    return math.factorial(len(movable_slots(question)))
+
+
+def sample_orders(question: Question, k: int, rng: np.random.Generator) -> tuple[Order, ...]:
+    """At most ``k`` distinct legal orders, the identity first, the others uniform without replacement.
+
+    Fewer than ``k`` come back where the question has fewer legal orders.
+    """
+    if k < 1:
+        raise InputError("too few orders asked for", where="k", expected="at least 1", got=k)
+    slots, n = movable_slots(question), len(question.images)
+    total = math.factorial(len(slots))
+    if total <= 720 and k * 2 >= total:  # few enough to list, and many of them wanted
+        others = [o for p in itertools.permutations(slots) if (o := _place(slots, p, n)) != identity(n)]
+        picked = rng.permutation(len(others))[: k - 1]
+        return (identity(n), *(others[i] for i in picked))
+    orders = {identity(n): None}
+    while len(orders) < min(k, total):
+        orders[_place(slots, rng.permutation(slots), n)] = None
+    return tuple(orders)
+
+
+def random_order(question: Question, rng: np.random.Generator) -> Order:
+    """One legal order, all of them (the identity too) equally likely."""
+    slots = movable_slots(question)
+    return _place(slots, rng.permutation(slots), len(question.images))
+
+
+def _place(slots: Sequence[int], permuted: Sequence[int], n: int) -> Order:
+    order = list(range(n))
+    for slot, source in zip(slots, permuted, strict=True):
+        order[slot] = int(source)
+    return tuple(order)
+
+
+def permute(question: Question, order: Sequence[int]) -> Question:
+    """The same question with ``permuted.images[j] == question.images[order[j]]``.
+
+    Text, options and gold are rewritten so that the question keeps its meaning and the gold still
+    denotes the same picture or fact.
+
+    Raises:
+        InputError: ``order`` is no permutation of the images.
+        IllegalOrderError: it moves an image that the order class or a pin holds in place.
+        UnsoundRewriteError: the text mentions images in a way that cannot be rewritten safely.
+    """
+    order = as_order(order, len(question.images))
+    movable = movable_slots(question)
+    for slot, source in enumerate(order):
+        if slot != source and slot not in movable:
+            raise IllegalOrderError(f"order moves image {slot + 1} of a question of class {question.order_class}",
+                                    where="order", expected=f"only slots {movable} to move", got=order)  # fmt: skip
+    canonical = question.canonical or question
+    combined = compose(question.order, order)
+    if combined == identity(len(combined)):
+        return canonical
+    return _rewritten(canonical, combined)
+
+
+def _rewritten(canonical: Question, order: Order) -> Question:
+    """``canonical`` in ``order``. Its parts are valid already, so validation is not repeated."""
+    text, options, answer = canonical.text, canonical.options, canonical.answer
+    match canonical.order_class:
+        case OrderClass.IMAGE_OPTIONS:
+            text = rewrite_references(text, order)
+            answer = _moved_letter(canonical, order)
+        case OrderClass.INDEX_LIST:
+            text = rewrite_references(text, order)
+            options = tuple(_rewrite_list_or_text(option, canonical, order) for option in options)
+            answer = answer if options else _rewrite_list_or_text(answer, canonical, order)
+        case OrderClass.SLOT_NAMING:
+            text = rewrite_references(text, order)
+            if options:
+                options = tuple(_rewrite_slot_name(option, order) for option in options)
+            else:
+                answer = _rewrite_slot_name(answer, order, must_name=True)
+        case OrderClass.REFERENTIAL | OrderClass.TEMPORAL:
+            text = rewrite_references(text, order)
+            options = tuple(rewrite_references(option, order) for option in options)
+    permuted = object.__new__(Question)
+    permuted.__dict__.update(canonical.__dict__)
+    permuted.__dict__.update(
+        images=tuple(canonical.images[slot] for slot in order),
+        text=text, options=options, answer=answer, canonical=canonical, order=order,
+    )  # fmt: skip
+    return permuted
+
+
+def _moved_letter(canonical: Question, order: Order) -> str:
+    """The letter whose slot now holds the picture that the canonical gold letter denotes."""
+    gold_slot = canonical.option_slots[LETTERS.index(canonical.answer)]
+    return LETTERS[canonical.option_slots.index(order.index(gold_slot))]
+
+
+def _rewrite_slot_name(text: str, order: Order, must_name: bool = False) -> str:
+    """An option or answer that names an image: by a reference, or by its bare number.
+
+    Raises:
+        UnsoundRewriteError: it has to name an image and does not, or names one that is not there.
+    """
+    if text.strip().isdecimal():
+        return rewrite_index_list(text, order, "sequence")
+    if must_name and not mentioned_slots(text, len(order)):
+        raise UnsoundRewriteError("gold answer names no image", where="answer",
+                                  expected="such as 'Image 2'", got=repr(text))  # fmt: skip
+    return rewrite_references(text, order)
+
+
+def _rewrite_list_or_text(text: str, canonical: Question, order: Order) -> str:
+    if parse_index_list(text) is None:
+        return rewrite_references(text, order)
+    assert canonical.index_list is not None  # a Question of this class says which
+    return rewrite_index_list(text, order, canonical.index_list, canonical.index_base)

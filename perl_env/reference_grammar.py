@@ -1,0 +1,193 @@
+"""The forms in which English texts mention images, as regular expressions over lower-case text.
+
+``MENTION`` finds every place that may be a mention; each of its alternatives is one form. Whether
+the place is a mention, and of which slots, is decided by ``reference_parser``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from perl_env.reference_words import (
+    END_SLOTS,
+    IMAGE_NOUNS,
+    NUMBERED_VIEW_NOUNS,
+    NUMBERS,
+    OPPOSITE_SIDES,
+    ORDINALS,
+    VIEW_NOUNS,
+)
+
+
+def _any(words: Iterable[str]) -> str:
+    """An alternation that shares prefixes, which is several times faster to try than a plain one.
+
+    No word hides one that it begins: where both fit, the longer is tried first.
+    """
+    tails: dict[str, list[str]] = {}
+    for word in words:
+        tails.setdefault(word[:1], []).append(word[1:])
+    may_end = tails.pop("", None) is not None
+    options = [re.escape(head) + _any(rest) for head, rest in tails.items()]
+    if not options:
+        return ""
+    body = options[0] if len(options) == 1 and not may_end else f"(?:{'|'.join(options)})"
+    return body + "?" if may_end else body
+
+
+IMAGE = _any(IMAGE_NOUNS)
+NUMBERED = _any([*IMAGE_NOUNS, *NUMBERED_VIEW_NOUNS])
+VIEW = _any([*IMAGE_NOUNS, *VIEW_NOUNS])
+COUNT = rf"(?:{_any(NUMBERS[1:10])}|\d{{1,2}})(?!\w)"
+
+NUMBER = rf"(?:\d{{1,4}}|(?:{_any(NUMBERS)})(?!\w))"
+# Between noun and number: "image 2", "image_2", "Image-2", "image #2", "image no. 2", "image (2)".
+NUMBER_GAP = (
+    r"(?:[ \xa0](?:no\.?|number|num\.?|nr\.?)[ ]?|[ \xa0]?[#№(][ ]?|[ \xa0]?\*{1,2}|[ \xa0]{1,2}|[-_])?"
+)
+# Some ordinals may count from the end: "second-to-last", "next to last", "third from the end", "second last".
+ORDINAL = (
+    rf"(?:(?:{_any(['next', *ORDINALS[1:10]])})"
+    r"(?:[- ](?:to[- ]|from[- ](?:the[- ])?)(?:last|end)|[- ]last)"
+    rf"|{_any([*ORDINALS, *END_SLOTS, *OPPOSITE_SIDES, 'initial', 'middle'])}"
+    r"|\d{1,3}(?:st|nd|rd|th))(?![\w-])"
+)
+_BETWEEN_NUMBERS = (
+    r"\)?\*{0,2}"
+    r"(?:[ ]?,[ ]?(?:(?:and|or|&)[ ])?|[ ](?:and/or|and|or|vs\.?|versus|through|thru|to)[ ]"
+    r"|[ ]?(?:&|-|–|—|~|->|→)[ ]?)"
+    r"\*{0,2}(?:[#(]|no\.?[ ])?"
+)
+_BETWEEN_ORDINALS = (
+    r"(?:[ ]?,[ ]?(?:(?:and|or|&)[ ])?|[ ](?:and/or|and|or|vs\.?|versus|through|thru|to)[ ]|[ ]?[/&][ ]?)"
+    r"(?:the[ ])?"
+)
+_WORD_GAP = r"[\"'*_”’)]{0,2}[ \t\n\xa0]{1,2}[\"'*_“‘(]{0,2}"
+# Words that may stand between ordinal and noun without changing which image is meant.
+_CLEAR_MODIFIER = r"(?:given|input|provided|shown|displayed|presented|above|attached)"
+
+_VAGUE_WORDS = (
+    "previous|next|prior|preceding|subsequent|succeeding|secondary|opening|foremost|lead|leading|premiere"
+    "|starting|ending|end|beginning|top|bottom|upper|lower|topmost|bottommost|central|center|centre"
+    "|neighboring|neighbouring|adjacent|consecutive|successive|alternate|alternating|odd-numbered"
+    "|even-numbered|every other|first few|last few|first several|last several"
+).split("|")
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety hundred".split()
+
+#: Where a mention may begin, and which of the forms below it may have. Cheap: most words fail here.
+TRIGGER = re.compile(
+    rf"(?<![^\W_])(?:(?P<noun>{NUMBERED}s?(?![^\W\d_])|ones?(?=[ ]))"
+    rf"|(?P<ordinal>(?:{_any([*ORDINALS, *END_SLOTS, *OPPOSITE_SIDES, 'initial', 'middle', 'next'])}"
+    r"|\d{1,3}(?:st|nd|rd|th))(?!\w))"
+    rf"|(?P<rare>{_any([word.split()[0] for word in _VAGUE_WORDS] + _TENS)}(?!\w)))"
+)
+
+#: Forms that begin with a noun.
+NOUN_FORMS = re.compile(
+    rf"""
+    (?P<numbered>
+        (?P<noun>{NUMBERED})(?P<noun_s>s?)(?P<number_gap>{NUMBER_GAP})
+        (?P<numbers>{NUMBER}(?P<more>(?:{_BETWEEN_NUMBERS}{NUMBER})*))
+        (?![\w%°]|\.\d|,\d{{3}}|[:/]\d))
+    |(?P<odd_number>(?:{IMAGE})s?{NUMBER_GAP}\d+(?P<odd_suffix>[a-z]{{1,3}}|[/:]\d|,\d{{3}})(?![^\W_]))
+    |(?P<indexed>(?:{NUMBERED})s?[ ]?\[\d+\])
+    |(?P<lettered>(?:{IMAGE})s?[ ](?P<letter>[a-h]|i{{1,3}}|iv|vi?)(?=[\s.,;:?!)'"\]]|$))
+    |(?P<placed>
+        (?:{IMAGE})(?P<placed_s>s?)[ ](?:(?:that|which)[ ]is[ ]|shown[ ]|displayed[ ]|located[ ])?
+        (?:on|at|to)[ ](?:the[ ]|your[ ])?(?:far[ ])?(?P<side>left|right|top|bottom)(?:[ -]hand)?(?:[ ]side)?(?![\w-]))
+    |(?P<relative>
+        (?P<relative_noun>{IMAGE}|one)(?P<relative_s>s?)[ ]
+        (?:(?:that|which)[ ](?:is|was|comes|came|appears)[ ])?
+        (?:(?:right|immediately|directly|just|located|shown|placed)[ ])*
+        (?P<direction>before|after|preceding|following|between|next[ ]to|adjacent[ ]to|beside)[ ](?:the[ ])?
+        (?=(?P<pronoun>it|that|this|those|them)(?!\w)
+          |{ORDINAL}|(?:{IMAGE})s?{NUMBER_GAP}{NUMBER}|[<\[{{]))
+    """,
+    re.VERBOSE,
+)
+#: Forms that begin with an ordinal.
+ORDINAL_FORMS = re.compile(
+    rf"""
+    (?P<vague>{_any(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
+    |(?P<grouped>
+        {ORDINAL}[ ](?P<group>pair|set|row|group|couple|half|third|quarter|batch|column|series|triplet|sequence)s?
+        [ ]of[ ](?:the[ ]|these[ ]|those[ ])?(?:{COUNT}[ ])?(?:{IMAGE})s?(?!\w))
+    |(?P<ordinal>
+        (?P<ordinals>{ORDINAL}(?P<more_ordinals>(?:{_BETWEEN_ORDINALS}{ORDINAL})*))
+        (?:[ ](?P<count>{COUNT}))?
+        (?:
+            {_WORD_GAP}(?:{_CLEAR_MODIFIER}[ ])?(?:(?P<modifier>[a-z][a-z'-]*)[ ])??
+                (?P<ordinal_noun>{VIEW})(?P<ordinal_s>e?s?)(?!\w)
+            |[ ](?P<one>ones?)(?!\w)
+            |[ ](?P<of>of[ ](?:all[ ])?(?:the|these|those|our|your)[ ](?:(?P<of_count>{COUNT})[ ])?
+                (?:{_CLEAR_MODIFIER}[ ])?(?:{IMAGE})s)(?!\w)
+            |[ ](?P<to_come>to[ ]come)(?!\w)
+            |[ ](?P<placeholder><image>)
+        )?)
+    """,
+    re.VERBOSE,
+)
+#: Forms that are always in doubt.
+RARE_FORMS = re.compile(
+    rf"""
+    (?P<vague>{_any(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
+    |(?P<large_ordinal>
+        {_any(_TENS)}[ -]{ORDINAL}{_WORD_GAP}(?:{IMAGE})s?(?!\w))
+    """,
+    re.VERBOSE,
+)
+FORMS = {"noun": NOUN_FORMS, "ordinal": ORDINAL_FORMS, "rare": RARE_FORMS}
+# VERBOSE ignores blanks, so the pieces above write a blank as [ ]; "[ -]" and "[- ]" are classes.
+
+NUMBER_ITEM = re.compile(NUMBER)
+ORDINAL_ITEM = re.compile(ORDINAL)
+IMAGE_NOUN = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?(?!\w)")
+PLURAL_IMAGE_NOUN = re.compile(rf"(?<![^\W_])(?:{IMAGE})s(?!\w)")
+SINGLE_IMAGE = re.compile(rf"(?<!\w)(?:the|this|each|every|one|an|a|single) (?:{IMAGE})(?!\w)")
+NEXT_WORD = re.compile(r"[ \t\n\xa0]*([a-z]+)")
+WORD = re.compile(r"[a-z]+")
+
+#: After "first image": the image is counted within something else than the list of images.
+FOLLOWED_BY_OTHER_COUNT = re.compile(
+    r"""[ ](?:pairs?|sets?|groups?|rows?|columns?|sequences?|series|triplets?|options?|grids?|only)\b
+    |[ ]from[ ](?:the[ ])?(?:left|right|top|bottom|end|last|back|beginning|start)\b
+    |[ ](?:of|in|from|on|at)[ ](?:the[ ]|each[ ]|every[ ]|that[ ]|this[ ]|a[ ])?(?:\w+[ ])?
+        (?:pairs?|rows?|columns?|grids?|collages?|pages?|groups?|triplets?|halves|half|boxe?s?|options?)\b
+    |[ ](?:ever[ ]|to[ ]be[ ])?(?:taken|captured|shot|made|painted|drawn|published)\b
+    |-(?!like\b|based\b|level\b)\w""",
+    re.VERBOSE,
+)
+#: After "first picture": a thing that is called after pictures.
+FOLLOWED_BY_COMPOUND = re.compile(
+    r" (?:frames?|albums?|books?|booths?|shoots?|editors?|galler(?:y|ies)|quality|resolutions?)\b"
+    r"|-(?:like|based|level)\b"
+)
+FOLLOWED_BY_TOTAL = re.compile(rf" of (?:the |these |those )?({COUNT})")
+FOLLOWED_BY_PAIR = re.compile(r" (?:of|in) (?:the |this )?pair\b")
+#: After "first panel": a part of something.
+FOLLOWED_BY_WHOLE = re.compile(
+    rf" (?:of|in|on|from|within) (?:(?:the|this|that|each|every|both|all|any) )?(?:\w+ )?({IMAGE})(?!\w)"
+    r"| (of|in|on|from|within) (?:the|this|that|each|every|both|all|any)\b"
+)
+#: After "image 2" where 2 is a quantity.
+FOLLOWED_BY_UNIT = re.compile(
+    r"[ ]?(?:times|x|×|px|pixels?|cm|mm|m|km|inch(?:es)?|percent|%|°|degrees?|dpi|bits?|bytes|[mk]b"
+    r"|years?|months?|weeks?|days?|hours?|minutes?|seconds?)(?!\w)"
+)
+FILE_AFTER = re.compile(r"\.(?:jpe?g|png|gif|bmp|webp|tiff?|svg)\b")
+LABEL_BEFORE_PLACEHOLDER = re.compile(r"\s*(?:[:=(]|is\b|->|→)\s*<image>")
+RIGHT_MEANS_CORRECT = re.compile(
+    r"(?:choose|select|pick|find|identify|correct|match|guess|which (?:one )?is|what is|not)\b[^.?!]*\Z"
+)
+CAPTION = re.compile(r"(?<!\w)(?:fig(?:ure|s?\.)?s?|charts?|graphs?|diagrams?|plots?|maps?) ?\(?\d")
+GROWTH_PATTERN = re.compile(r"(?<!\w)(?:patterns?|stacked|matchsticks?|n-?th|\d{2,}th)(?!\w)")
+#: "from image 1 to image 3" as a change, not as a range.
+CHANGE = re.compile(
+    r"(?:compar|match|map|chang|mov|turn|rotat|transform|transition|shift|differ|distance|evolv|progress)"
+)
+#: A noun phrase that is counted, numbered or asked for, up to its noun: "two red cards", "which card".
+COUNTED = re.compile(
+    rf"(?<!\w)(?:{_any(NUMBERS[1:])}|\d+|several|these|those|which|each|both|{_any(ORDINALS)})"
+    r"(?=((?: [a-z]+){1,4}))"
+)

@@ -1,0 +1,136 @@
+"""Words by which English texts name images: tables and the casing of a replacement.
+
+Nouns fall into three groups, by how surely "the second NOUN" or "NOUN 2" means the second image:
+
+* ``IMAGE_NOUNS`` are images, always;
+* ``NUMBERED_VIEW_NOUNS`` ("frame 2", "the second panel") are images unless the text also speaks of
+  images by an image noun, in which case they may be parts of one;
+* ``VIEW_NOUNS`` adds nouns that are taken as images only with an ordinal ("the second chart"):
+  with a number they are captions ("Figure 2"), which travel with their picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+IMAGE_NOUNS = "image img picture pic photograph photo snapshot screenshot".split()
+NUMBERED_VIEW_NOUNS = "frame panel scene view".split()
+VIEW_NOUNS = [
+    *NUMBERED_VIEW_NOUNS,
+    *"figure chart graph diagram plot map illustration drawing painting sketch".split(),
+]
+
+ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+).split()
+NUMBERS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
+
+#: Ordinal word -> slot; number word -> number.
+ORDINAL_SLOTS = {word: slot for slot, word in enumerate(ORDINALS)}
+NUMBER_VALUES = {word: value for value, word in enumerate(NUMBERS, start=1)}
+#: Word -> slot counted from the end (-1 is the last).
+END_SLOTS = {"last": -1, "final": -1, "penultimate": -2}
+#: Words for a side of two, and their opposites. They name slots only where there are two images.
+OPPOSITE_SIDES = {
+    "left": "right",
+    "left-hand": "right-hand",
+    "leftmost": "rightmost",
+    "left-most": "right-most",
+    "former": "latter",
+}
+OPPOSITE_SIDES |= {right: left for left, right in OPPOSITE_SIDES.items()}
+LEFT_SIDES = frozenset({"left", "left-hand", "leftmost", "left-most", "former"})
+
+#: What may follow "image 1, 2" or "the second" without being a noun that the number counts.
+FUNCTION_WORDS = frozenset(
+    """
+    a about above across after against all along also although always among an and any appear
+    appeared appears are as at be because been before being below belong belongs beneath between
+    both but by came can come comes compared contain contained contains corresponding could depict
+    depicted depicts did differ differs different display displayed displays do does each either
+    else feature features for from given had has have having he her here his how however i if in
+    include includes inside instead into is it its just like look looks match matches may might
+    more most must near neither no nor not of off on only or our out outside over perhaps please
+    represent represents resemble resembles respectively same seem seems shall share shares she
+    should show showed showing shown shows side similar since so some still such taken than that
+    the their them then there these they this those though through to together too toward towards
+    under unless until up upon use used using versus vs was we were what when where whereas whether
+    which while who whom whose why will with within without would yet you your
+    """.split()
+)
+#: What may follow "the first" without being a noun that it counts.
+COMPARATIVES = frozenset(
+    """
+    better bigger brighter clearer closer colder darker denser fainter farther fewer further heavier
+    higher larger lighter longer louder lower nearer newer older redder sharper shorter simpler
+    slower smaller thicker thinner warmer whiter wider younger
+    """.split()
+)
+#: Words that stand between "the images" and "the first one" without being what "one" means.
+PLAIN_WORDS = FUNCTION_WORDS | COMPARATIVES | frozenset(
+    """
+    alike best brightest can choose closely closest compare darkest decide determine differently else equal exactly find first follow following
+    identical identify judge largest least less many match most much nearest one options out part
+    pick prefer quality reference second select sharpest smallest than third tell true visually
+    """.split()
+)
+
+
+def ordinal_number(number: int) -> str:
+    """The number as an ordinal in digits.
+
+    >>> [ordinal_number(number) for number in (1, 2, 3, 11, 22)]
+    ['1st', '2nd', '3rd', '11th', '22nd']
+    """
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+def ordinal_word(slot: int) -> str:
+    """The ordinal that names a slot: a word up to the twentieth, digits beyond."""
+    return ORDINALS[slot] if slot < len(ORDINALS) else ordinal_number(slot + 1)
+
+
+def number_word(slot: int) -> str:
+    """The number that names a slot: a word up to twenty, digits beyond."""
+    return NUMBERS[slot] if slot < len(NUMBERS) else str(slot + 1)
+
+
+def cased_like(word: str, model: str) -> str:
+    """``word`` in lower case, Capitalised or UPPER CASE, as ``model`` is.
+
+    >>> cased_like("third", "Second"), cased_like("third", "SECOND"), cased_like("third", "2nd")
+    ('Third', 'THIRD', 'third')
+    """
+    if model.islower():
+        return word
+    if model.isupper():
+        return word.upper()
+    return word[0].upper() + word[1:] if model[0].isupper() else word
+
+
+def article_for(word: str, article: str) -> str:
+    """The indefinite article that agrees with ``word``, cased like ``article``.
+
+    >>> article_for("eighth", "A"), article_for("2nd", "an")
+    ('An', 'a')
+    """
+    vowel = word[0].lower() in "aeiou" or word.startswith(("8", "11th", "18th"))
+    agreeing = "an" if vowel else "a"
+    if word.isupper() and article[0] == "A":
+        return agreeing.upper()
+    return agreeing.capitalize() if article[0] == "A" else agreeing
+
+
+def joined(words: Sequence[str]) -> str:
+    """Words as a list in English.
+
+    >>> joined(["2", "4", "1"]), joined(["2", "1"])
+    ('2, 4 and 1', '2 and 1')
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,152 @@
+"""The tasks by name, and their environments in Gymnasium's registry."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from perl_env.env import QuestionEnv
+from perl_env.errors import InputError
+from perl_env.question import Question
+from perl_env.questions import QuestionSource
+
+_ENV_ARGUMENTS = frozenset(inspect.signature(QuestionEnv).parameters) - {"source"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A registered task.
+
+    Attributes:
+        name: the environment's id, such as "perl/Shapes-v0".
+        loader: "module:function"; called with ``split``, ``seed`` and the task's own arguments, it
+            gives a ``QuestionSource``. Imported on first use.
+        summary: one line for lists.
+    """
+
+    name: str
+    loader: str
+    summary: str
+
+    def load(self, **arguments: Any) -> QuestionSource:
+        """The task's questions.
+
+        Raises:
+            InputError: an argument that the task does not have, or one with an unusable value.
+        """
+        known = self.arguments
+        for name in arguments:
+            if name not in known:
+                raise InputError("unknown argument", where=f"{self.name}, {name}",
+                                 expected=_nearest(name, [*known, *sorted(_ENV_ARGUMENTS)]), got=repr(name))  # fmt: skip
+        missing = [
+            name
+            for name, parameter in known.items()
+            if parameter.default is inspect.Parameter.empty and name not in arguments
+        ]
+        if missing:
+            raise InputError("missing argument", where=self.name, expected=", ".join(missing), got="nothing")
+        return self._loader()(**arguments)
+
+    @property
+    def arguments(self) -> Mapping[str, inspect.Parameter]:
+        """What the loader takes, by name."""
+        return inspect.signature(self._loader()).parameters
+
+    def _loader(self) -> Callable[..., QuestionSource]:
+        module, function = self.loader.split(":")
+        return getattr(importlib.import_module(module), function)
+
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Task("perl/Shapes-v0", "perl_env.tasks.shapes:shapes",
+             "procedural pictures of shapes, a dozen kinds over every permutable order class"),
+        Task("perl/Digits-v0", "perl_env.tasks.digits:digits",
+             "scans of handwritten digits: which, sum, largest, order, odd one out"),
+        Task("perl/Folder-v0", "perl_env.tasks.folder:FolderQuestions",
+             "your own folder: questions.jsonl and pictures (path=…)"),
+    )
+}  # fmt: skip
+
+
+def make_env(task: str, **arguments: Any) -> QuestionEnv:
+    """The environment of a task; arguments go to ``QuestionEnv`` or to the task's loader by name."""
+    env_arguments = {k: arguments.pop(k) for k in tuple(arguments) if k in _ENV_ARGUMENTS}
+    return QuestionEnv(find_task(task).load(**arguments), **env_arguments)
+
+
+def find_task(name: str) -> Task:
+    """The task of this name, with or without the "perl_env:" in front.
+
+    Raises:
+        InputError: there is none; the nearest known name is told.
+    """
+    short = name.removeprefix("perl_env:")
+    if short not in TASKS:
+        raise InputError("unknown task", where="task", expected=_nearest(short, list(TASKS)), got=repr(name))
+    return TASKS[short]
+
+
+def load_source(task: str, **arguments: Any) -> QuestionSource:
+    """The question source of a registered task or of a folder with ``questions.jsonl``.
+
+    A ``seed`` is passed on to the tasks that draw their questions.
+    """
+    if task.removeprefix("perl_env:") not in TASKS and Path(task).is_dir():
+        found, arguments = TASKS["perl/Folder-v0"], arguments | {"path": task}
+    else:
+        found = find_task(task)
+    if "seed" not in found.arguments:
+        arguments.pop("seed", None)
+    return found.load(**arguments)
+
+
+def load_questions(
+    task: str, split: str = "test", limit: int | None = None, seed: int = 0, **arguments: Any
+) -> list[Question]:
+    """The first questions of a task or folder, in canonical order.
+
+    Args:
+        task: a registered name or the path of a folder with ``questions.jsonl``.
+        split: "train" or "test".
+        limit: at most so many; all by default.
+        seed: of a procedural task: another seed gives other questions.
+        arguments: the task's own.
+
+    Raises:
+        InputError: no such task, folder or argument.
+
+    >>> [question.kind for question in load_questions("perl/Digits-v0", limit=2)]
+    ['which-image', 'sum']
+    """
+    if limit is not None and limit < 1:
+        raise InputError("no questions asked for", where="limit", expected="at least 1", got=limit)
+    source = load_source(task, split=split, seed=seed, **arguments)
+    indices = range(len(source)) if limit is None else range(min(limit, len(source)))
+    return [source[index] for index in islice(indices, limit)]
+
+
+def register_environments() -> None:
+    """Put every task into Gymnasium's registry; done by ``import perl_env``."""
+    for task in TASKS.values():
+        if task.name not in gymnasium.registry:
+            gymnasium.register(
+                id=task.name,
+                entry_point="perl_env.registration:make_env",
+                kwargs={"task": task.name},
+            )
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{close[0]!r} (the nearest)" if close else f"one of {', '.join(known)}"

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+import evals
+from evals.gallery import data_uri, find_flips, make_cards
+from evals.report import NamedRun, report_directories, summary_table, write_report
+from evals.summary import summarize
+from evals.verdict import judge, verdict
+from perl_env.errors import InputError
+
+from .policies import PolicyEngine, boxed, first_slot, guess, how_many, look, silent, which_image
+from .tables import make_table
+
+QUESTIONS = [*(which_image(f"which-{i}", i % 3) for i in range(9)), how_many("many")]
+BY_KEY = {question.key: question for question in QUESTIONS}
+NEVER_CLOSED = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: tags must nest, and what it refers to is remembered."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.references += [value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag not in NEVER_CLOSED:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def run_of(policy, name: str = "", questions=QUESTIONS, **arguments) -> NamedRun:
+    return evals.evaluate(PolicyEngine(policy), questions, name=name or policy.__name__, **arguments).as_run()
+
+
+def page_of(runs, tmp_path: Path, questions=BY_KEY, **arguments) -> Page:
+    path = write_report(runs, questions, tmp_path / "report.html", **arguments)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_the_report_needs_nothing_outside_the_file(tmp_path: Path) -> None:
+    page = page_of([run_of(look), run_of(first_slot), run_of(guess)], tmp_path)
+    assert page.references
+    assert all(reference.startswith("data:") for reference in page.references)
+    assert "script" not in page.tags
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|url\(|@import", html)
+    assert "prefers-color-scheme: dark" in html
+    assert 'name="viewport"' in html
+    assert len(html) < 300_000
+
+
+def test_the_report_shows_every_run_with_its_verdict_and_numbers(tmp_path: Path) -> None:
+    runs = [run_of(look), run_of(first_slot)]
+    page = page_of(runs, tmp_path)
+    for run in runs:
+        assert verdict(run.name, run.metrics) in page.text
+    for words in ("Flip rate ↓", "Consistent accuracy ↑", "Order effect ↓", "first_slot minus look",
+                  "Accuracy by slot of the gold", "Order effect against noise floor", "equivariant"):  # fmt: skip
+        assert words in page.text
+    assert page.tags.count("svg") == 3
+
+
+def test_replies_and_names_are_escaped(tmp_path: Path) -> None:
+    attack = "<script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}"
+
+    def hostile(prompt, rng):
+        return attack + first_slot(prompt)
+
+    question = dataclasses.replace(which_image("key<b>"), text="Which image is <i>red</i>?", kind="<u>")
+    page = page_of([run_of(hostile, name="</title><b>", questions=[question])], tmp_path, {"key<b>": question})
+    assert "script" not in page.tags
+    assert not {"b", "i", "u"} & (set(page.tags) - {"b"})
+    assert attack in page.text
+    assert "</title><b>" in page.text
+    assert "Which image is <i>red</i>?" in page.text
+    assert all(reference.startswith("data:") for reference in page.references)
+
+
+def test_the_gallery_shows_flipped_questions_in_two_orders(tmp_path: Path) -> None:
+    run = run_of(first_slot)
+    cards = make_cards(run.table, BY_KEY, limit=4)
+    assert len(cards) == 4
+    for card in cards:
+        right, wrong = card.panels
+        assert right.correct
+        assert not wrong.correct
+        assert right.canonical != wrong.canonical
+        assert [p.letter for p in wrong.pictures] == ["abc"[int(slot)] for slot in wrong.order.split("-")]
+        assert {p.letter: p.uri for p in right.pictures} == {p.letter: p.uri for p in wrong.pictures}
+        assert [p.letter for p in right.pictures if p.gold] == [p.letter for p in wrong.pictures if p.gold]
+        assert [p.chosen for p in wrong.pictures] == [True, False, False]
+    page = page_of([run], tmp_path, gallery_limit=4)
+    assert page.tags.count("article") == 4
+    assert "4 of 9 flipped questions" in page.text
+
+
+def test_the_gallery_prefers_flips_that_are_not_noise() -> None:
+    table = make_table(
+        {
+            "noisy": {"0-1-2": ["a", "b"], "1-0-2": ["b", "a"]},
+            "steady": {"0-1-2": ["a", "a"], "1-0-2": ["b", "b"], "2-1-0": ["a", "a"]},
+            "silent": {"0-1-2": ["a", "a"], "1-0-2": [None, None]},
+            "same": {"0-1-2": ["a", "a"], "1-0-2": ["a", "a"]},
+            "mute": {"0-1-2": [None], "1-0-2": [None]},
+        },
+        dict.fromkeys(["noisy", "steady", "silent", "same", "mute"], "a"),
+    )
+    flips = find_flips(table, limit=10)
+    assert [key for key, *_ in flips] == ["steady", "noisy", "silent"]
+    assert flips[0] == ("steady", "0-1-2", "1-0-2")
+    assert len(find_flips(table, limit=1)) == 1
+
+
+def test_kinds_take_turns_in_the_gallery() -> None:
+    replies = {key: {"0-1": ["a"], "1-0": ["b"]} for key in ("p1", "p2", "p3", "q1")}
+    table = make_table(replies, dict.fromkeys(replies, "a"))
+    table["kind"] = table["question"].str[0]
+    assert [key for key, *_ in find_flips(table, limit=2)] == ["p1", "q1"]
+
+
+def test_a_picture_becomes_a_small_png() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (100, 400, 3), dtype=np.uint8)
+    uri = data_uri(image)
+    assert uri.startswith("data:image/png;base64,")
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
+    assert picture.size == (192, 48)
+    small = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    restored = Image.open(io.BytesIO(base64.b64decode(data_uri(small).split(",")[1])))
+    np.testing.assert_array_equal(np.asarray(restored), small)
+
+
+def test_long_replies_are_cut_and_options_shown(tmp_path: Path) -> None:
+    def verbose(prompt, rng):
+        return "word " * 5000 + boxed("A" if prompt.seed % 2 else "B")
+
+    page = page_of([run_of(verbose, questions=[QUESTIONS[-1]])], tmp_path)
+    assert "characters more" in page.text
+    assert "B. two right" in page.text
+    assert (tmp_path / "report.html").stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("arguments", [{"orders": 1, "repeats": 1}, {"orders": 1}, {"repeats": 1}])
+def test_reports_of_runs_that_leave_metrics_undefined(tmp_path: Path, arguments: dict) -> None:
+    page = page_of([run_of(first_slot, **arguments), run_of(silent, **arguments)], tmp_path)
+    assert "nan" not in page.text.lower()
+
+
+def test_without_pictures_the_report_has_no_gallery(tmp_path: Path) -> None:
+    assert "article" not in page_of([run_of(first_slot)], tmp_path, questions={}).tags
+
+
+def test_nothing_to_report_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to report"):
+        write_report([], {}, tmp_path / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("policy", "arguments", "judgement"),
+    [
+        (look, {}, "no order effect shown"),  # 10 questions prove nothing
+        (first_slot, {}, "order-sensitive"),
+        (first_slot, {"repeats": 1}, "noise not measured"),
+        (first_slot, {"orders": 1}, "order not tested"),
+    ],
+)
+def test_the_verdict_says_what_the_intervals_allow(policy, arguments: dict, judgement: str) -> None:
+    run = run_of(policy, **arguments)
+    assert judge(run.metrics) == judgement
+    sentence = verdict("M", run.metrics)
+    assert sentence.startswith("M answers")
+    assert sentence.endswith(".")
+    assert sentence.count(". ") == 0
+    assert "nan" not in sentence
+
+
+def test_many_questions_without_an_effect_are_called_robust() -> None:
+    replies = {f"q{i}": {"0-1": ["a", "a"], "1-0": ["a", "a"]} for i in range(300)}
+    assert judge(summarize(make_table(replies, dict.fromkeys(replies, "a")))) == "order-robust"
+
+
+def test_the_verdict_tells_of_unparsable_replies() -> None:
+    assert "100.0 % of its replies could not be read" in verdict("M", run_of(silent).metrics)
+
+
+def test_the_terminal_table_has_runs_side_by_side() -> None:
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(summary_table([run_of(look), run_of(first_slot)], title="Shapes"))
+    text = console.export_text()
+    (line,) = [line for line in text.splitlines() if "Flip rate" in line]
+    assert "0.0 %" in line
+    assert "90.0 %" in line
+    assert "look" in text
+    assert "first_slot" in text
+    assert "10 / 120" in text
+
+
+def test_directories_give_the_same_report_as_their_runs(tmp_path: Path) -> None:
+    source = {"task": "perl/Digits-v0", "limit": 6}
+    import perl_env
+
+    questions = perl_env.load_questions(**source)
+    for name in ("one", "two"):
+        evals.run_evaluation(PolicyEngine(first_slot), questions, tmp_path / name, orders=3, model=name,
+                             questions_from=source)  # fmt: skip
+    path = report_directories([tmp_path / "one", tmp_path / "two"], tmp_path / "both.html")
+    page = Page(path.read_text(encoding="utf-8"))
+    assert "two minus one" in page.text
+    assert page.tags.count("article") > 2
+    with pytest.raises(InputError, match="no run directory"):
+        report_directories([tmp_path], tmp_path / "x.html")
+
+
+def test_pictures_of_changed_questions_are_not_shown(tmp_path: Path) -> None:
+    evals.run_evaluation(PolicyEngine(first_slot), QUESTIONS, tmp_path / "run",
+                         questions_from={"task": "perl/Digits-v0", "limit": 10})  # fmt: skip
+    path = report_directories([tmp_path / "run"], tmp_path / "report.html")
+    assert "article" not in Page(path.read_text(encoding="utf-8")).tags
