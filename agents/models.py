@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from agents.model_folder import model_folder
 from perl_env.errors import InputError
 
 
@@ -22,9 +23,7 @@ def load_model(path: str | Path, dtype: str = "auto", attention: str = "sdpa") -
     """
     from transformers import AutoModelForImageTextToText
 
-    if not Path(path).is_dir():
-        raise InputError("no such model folder", where=str(path),
-                         expected="a Hugging Face folder", got="nothing there")  # fmt: skip
+    path = model_folder(path)
     try:
         model = AutoModelForImageTextToText.from_pretrained(
             str(path),

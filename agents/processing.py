@@ -9,7 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from agents.engines.base import Prompt
+from agents.model_folder import model_folder
 from perl_env.errors import InputError
+
+
+#: Tokens that stand for pictures or frame them, in the families that have them.
+_VISION_TOKENS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>")
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,17 @@ class PromptProcessor:
     """
 
     def __init__(self, path: str | Path):
-        self.path = str(path)
-        self.processor = _load_processor(Path(path))
+        folder = model_folder(path)
+        self.path = str(folder)
+        self.processor = _load_processor(folder)
         self.tokenizer = self.processor.tokenizer
         self.pad_token_id: int = self.tokenizer.pad_token_id
-        self.eos_token_ids = frozenset(_eos_token_ids(Path(path), self.tokenizer))
-        self._vision_tokens = [
-            token
-            for name in ("image_token", "video_token", "vision_start_token", "vision_end_token")
-            if isinstance(token := getattr(self.processor, name, None), str)
-        ] or ["<|image_pad|>"]
-        for token in ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>"):
-            known = self.tokenizer.get_vocab()
-            if token in known and token not in self._vision_tokens:
-                self._vision_tokens.append(token)
+        self.eos_token_ids = frozenset(_eos_token_ids(folder, self.tokenizer))
+        vocabulary = self.tokenizer.get_vocab()
+        named = (getattr(self.processor, name, None) for name in ("image_token", "video_token"))
+        self._vision_tokens = sorted(
+            {token for token in (*named, *_VISION_TOKENS) if token in vocabulary}
+        )
         self.image_token_id: int = self.processor.image_token_id
         #: Tokens that stand for pictures or frame them; a policy must never emit one.
         self.image_token_ids = frozenset(
@@ -127,9 +129,6 @@ class PromptProcessor:
 def _load_processor(path: Path):
     from transformers import AutoProcessor
 
-    if not path.is_dir():
-        raise InputError("no such model folder", where=str(path),
-                         expected="a Hugging Face folder with model and processor", got="nothing there")  # fmt: skip
     try:
         processor = AutoProcessor.from_pretrained(str(path), trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -71,6 +71,15 @@ def load_run(path: str | Path, overrides: Iterable[str] = ()) -> Run:
     Raises:
         InputError: no such file, no YAML, or a setting that is unknown or cannot work.
     """
+    return config_from_dict(read_settings(path, overrides))
+
+
+def read_settings(path: str | Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """The settings in a YAML file, with ``section.key=value`` overrides.
+
+    Raises:
+        InputError: no such file, or no YAML.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError("no such configuration", where=str(path), expected="a YAML file", got="nothing there")
@@ -78,7 +87,7 @@ def load_run(path: str | Path, overrides: Iterable[str] = ()) -> Run:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError("not readable as YAML", where=str(path), expected="sections with keys", got=error) from error
-    return config_from_dict(apply_overrides(settings or {}, overrides))
+    return apply_overrides(settings or {}, overrides)
 
 
 def config_from_dict(settings: Mapping[str, Any]) -> Run:

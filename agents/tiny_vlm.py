@@ -2,7 +2,7 @@
 
 Same architecture, processor and chat format as the large ones, so that the same code runs both; only
 the vocabulary is small (trained on the tasks' own words) and the pictures are 56 × 56.
-``scripts/train_embedded_model.py`` trains it; ``EMBEDDED_MODEL`` is the result.
+``scripts/train_embedded_model.py`` trains it; ``agents/embedded_model`` is the result.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-
-EMBEDDED_MODEL = Path(__file__).parent / "embedded_model"
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",

@@ -55,7 +55,9 @@ def colour_class(index: int) -> str:
     return f"run-{index % COLOURS}"
 
 
-def slot_chart(series: Sequence[Series], label: str, reference: Mapping[int, float] | None = None) -> Markup:
+def slot_chart(
+    series: Sequence[Series], label: str, reference: Mapping[int, float] | None = None
+) -> Markup:
     """Shares by slot, one line a run with its intervals; ``reference`` is drawn dashed."""
     slots = sorted({slot for one in series for slot in one.points} | set(reference or {}))
     if not slots:
@@ -71,10 +73,18 @@ def slot_chart(series: Sequence[Series], label: str, reference: Mapping[int, flo
         return height - _BOTTOM - (height - _BOTTOM - _TOP) * share / top_value
 
     parts = [_share_axis(y, top_value, WIDTH - _RIGHT)]
-    parts += [element("text", slot, x=x(slot), y=height - 17.0, class_="tick middle") for slot in slots]
-    parts.append(element("text", "slot (image number)", x=WIDTH / 2 + 15, y=height - 3.0, class_="axis middle"))
+    parts += [
+        element("text", slot, x=x(slot), y=height - 17.0, class_="tick middle") for slot in slots
+    ]
+    parts.append(
+        element(
+            "text", "slot (image number)", x=WIDTH / 2 + 15, y=height - 3.0, class_="axis middle"
+        )
+    )
     if reference:
-        steps = " ".join(f"{x(slot):.1f},{y(share):.1f}" for slot, share in sorted(reference.items()))
+        steps = " ".join(
+            f"{x(slot):.1f},{y(share):.1f}" for slot, share in sorted(reference.items())
+        )
         parts.append(element("polyline", points=steps, class_="reference"))
     for i, one in enumerate(series):
         parts.append(_line(one, i, len(series), x, y))
@@ -83,7 +93,9 @@ def slot_chart(series: Sequence[Series], label: str, reference: Mapping[int, flo
 
 def _axis_end(series: Sequence[Series], reference: Mapping[int, float]) -> float:
     """The end of the share axis: the least multiple of 20 % that holds everything."""
-    highs = [e.high if not math.isnan(e.high) else e.value for one in series for e in one.points.values()]
+    highs = [
+        e.high if not math.isnan(e.high) else e.value for one in series for e in one.points.values()
+    ]
     largest = max([*highs, *reference.values(), 0.01])
     return min(1.0, math.ceil(largest * 5 - 1e-9) / 5)
 
@@ -93,19 +105,32 @@ def _share_axis(y, top_value: float, right: float) -> Markup:
     for step in range(5):
         share = top_value * step / 4
         parts.append(element("line", x1=_LEFT, x2=right, y1=y(share), y2=y(share), class_="grid"))
-        parts.append(element("text", f"{100 * share:.0f} %", x=_LEFT - 5, y=y(share) + 4, class_="tick end"))
+        parts.append(
+            element("text", f"{100 * share:.0f} %", x=_LEFT - 5, y=y(share) + 4, class_="tick end")
+        )
     return _group(parts)
 
 
 def _line(series: Series, index: int, n: int, x, y) -> Markup:
     """Points with intervals, moved sideways a little so that runs do not hide each other."""
     shift = (index - (n - 1) / 2) * 5
-    points = [(x(slot) + shift, e) for slot, e in sorted(series.points.items()) if not math.isnan(e.value)]
+    points = [
+        (x(slot) + shift, e) for slot, e in sorted(series.points.items()) if not math.isnan(e.value)
+    ]
     path = " ".join(f"{px:.1f},{y(e.value):.1f}" for px, e in points)
     parts = [element("polyline", points=path, class_="curve")]
     for px, e in points:
         if not math.isnan(e.low):
-            parts.append(element("line", x1=px, x2=px, y1=y(max(e.low, 0)), y2=y(min(e.high, 1)), class_="whisker"))
+            parts.append(
+                element(
+                    "line",
+                    x1=px,
+                    x2=px,
+                    y1=y(max(e.low, 0)),
+                    y2=y(min(e.high, 1)),
+                    class_="whisker",
+                )
+            )
         parts.append(_marker(px, y(e.value), index, f"{series.name}: {100 * e.value:.1f} %"))
     return _group(parts, class_=colour_class(index))
 
@@ -143,7 +168,15 @@ def disagreement_chart(runs: Sequence[tuple[str, Summary]], label: str) -> Marku
         parts.append(element("text", text, x=x(share), y=bottom + 14.0, class_="tick middle"))
     for place, (i, name, metrics) in enumerate(shown):
         parts.append(_disagreement_bar(name, metrics, i, top + row * place, x))
-    parts.append(element("text", "pairs of replies that disagree", x=WIDTH / 2, y=bottom + 30.0, class_="axis middle"))
+    parts.append(
+        element(
+            "text",
+            "pairs of replies that disagree",
+            x=WIDTH / 2,
+            y=bottom + 30.0,
+            class_="axis middle",
+        )
+    )
     return _svg(parts, bottom + 34, label)
 
 
@@ -163,7 +196,10 @@ def _disagreement_bar(name: str, metrics: Summary, index: int, top: float, x) ->
     ]  # fmt: skip
     if not math.isnan(low):
         parts.append(element("line", x1=x(low), x2=x(high), y1=bar + 7, y2=bar + 7, class_="error"))
-        parts += [element("line", x1=x(end), x2=x(end), y1=bar + 3, y2=bar + 11, class_="error") for end in (low, high)]
+        parts += [
+            element("line", x1=x(end), x2=x(end), y1=bar + 3, y2=bar + 11, class_="error")
+            for end in (low, high)
+        ]
     return _group(parts, class_=colour_class(index))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from evals.table import is_canonical_order, parse_order
+from evals.table import Row, is_canonical_order, parse_order
 from perl_env.permutation import permute
 from perl_env.prompts import option_lines
 from perl_env.question import LETTERS, Question
@@ -55,6 +55,11 @@ class Panel:
     answer: str
     canonical: str
     correct: bool
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether this is the canonical order."""
+        return is_canonical_order(self.order)
 
 
 @dataclass(frozen=True)
@@ -123,19 +128,26 @@ def _most_telling_pair(orders: _Answers) -> tuple[int, str, str] | None:
 def make_cards(table: pd.DataFrame, questions: Mapping[str, Question], limit: int) -> list[Card]:
     """Cards of the flipped questions whose pictures are at hand."""
     table = table[table["question"].isin(questions.keys())]
-    if "repeat" in table:
-        table = table.sort_values("repeat", kind="stable")
-    firsts = table.drop_duplicates(["question", "order"]).set_index(["question", "order"])
+    flips = find_flips(table, limit)
+    firsts = _first_replies(table[table["question"].isin([key for key, *_ in flips])])
     cards = []
-    for key, one, other in find_flips(table, limit):
+    for key, *orders in flips:
         question = questions[key]
         thumbnails = tuple(data_uri(image) for image in question.images)
-        panels = [_panel(question, order, firsts.loc[(key, order)], thumbnails) for order in (one, other)]
-        cards.append(Card(key, question.kind, str(question.order_class), (panels[0], panels[1])))
+        one, other = (_panel(question, order, firsts[key, order], thumbnails) for order in orders)
+        cards.append(Card(key, question.kind, str(question.order_class), (one, other)))
     return cards
 
 
-def _panel(question: Question, order: str, row: pd.Series, thumbnails: tuple[str, ...]) -> Panel:
+def _first_replies(table: pd.DataFrame) -> dict[tuple[str, str], Row]:
+    """The row of each question's first repeat of each order."""
+    if "repeat" in table:
+        table = table.sort_values("repeat", kind="stable")
+    rows = table.drop_duplicates(["question", "order"]).to_dict("records")
+    return {(row["question"], row["order"]): {str(k): v for k, v in row.items()} for row in rows}
+
+
+def _panel(question: Question, order: str, row: Row, thumbnails: tuple[str, ...]) -> Panel:
     asked = permute(question, parse_order(order))
     parsed = row.get("parsed")
     answer = "" if pd.isna(parsed) else str(parsed)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from agents.engines.base import Engine, Prompt, SamplingParams
+from evals.model_fingerprint import model_fingerprint
 from evals.plan import Excluded, Request, make_plan, questions_digest, stable_hash
 from evals.rows import make_row, place_of
 from evals.run_directory import REPORT, RunDirectory
@@ -162,7 +163,7 @@ def run_evaluation(
     plan = make_plan(questions, orders, repeats, seed, strict)
     name = name or Path(model).name or engine.name
     config = {
-        "name": name, "model": model or engine.name, "engine": engine.name, "task": task,
+        "name": name, "model": model or engine.name, "model_fingerprint": model_fingerprint(model) if model else None, "engine": engine.name, "task": task,
         "seed": seed, "orders": orders, "repeats": repeats,
         "sampling": dataclasses.asdict(sampling), "instruction": instruction,
         "questions": len(questions), "questions_digest": questions_digest(questions),
@@ -171,7 +172,9 @@ def run_evaluation(
     with RunDirectory(out_dir, config) as directory:
         rows = {place_of(row): row for row in directory.rows}
         places = plan.places
-        for chunk in ask(engine, plan.without(rows), sampling, instruction, seed, task, prompts_per_call):
+        for chunk in ask(
+            engine, plan.without(rows), sampling, instruction, seed, task, prompts_per_call
+        ):
             directory.append(chunk)
             rows.update((place_of(row), row) for row in chunk)
             if progress:
@@ -205,7 +208,9 @@ def ask(
             Prompt(
                 images=request.question.images,
                 text=question_text(request.question, instruction),
-                seed=stable_hash(seed, request.key, order_text(request.question.order), request.repeats[0]),
+                seed=stable_hash(
+                    seed, request.key, order_text(request.question.order), request.repeats[0]
+                ),
             )
             for request in chunk
         ]

@@ -164,7 +164,7 @@ def flip_rate(counts: ReplyCounts) -> np.ndarray:
 
 @_metric("Consistency", "higher", "max_a |{o: canonical(o) = a}| / K",
          "PA-GRPO (arXiv 2603.21016)",
-         ("Con (PA-GRPO)", "modal fraction (Facet-Probe)", "consistency rate (SCORE, pairwise)"))  # fmt: skip
+         ("Con (PA-GRPO)", "modal fraction (Facet-Probe)"))  # fmt: skip
 def consistency(counts: ReplyCounts) -> np.ndarray:
     """The share of the K orders that got the most frequent answer; 0 if no reply could be parsed."""
     return _of_several_orders(counts, _modal_votes(counts) / counts.orders)
@@ -218,7 +218,7 @@ def noise_floor(counts: ReplyCounts) -> np.ndarray:
 
 
 @_metric("Cross-order disagreement", "lower", "share of pairs {(o, r), (o′, r′)}, o ≠ o′, that disagree",
-         "Facet-Probe (arXiv 2606.26079)", ("cross-order disagreement (Facet-Probe)",))  # fmt: skip
+         "Facet-Probe (arXiv 2606.26079)", ("cross-order disagreement (Facet-Probe)", "1 − consistency rate (SCORE, over text options)"))  # fmt: skip
 def cross_order_disagreement(counts: ReplyCounts) -> np.ndarray:
     """How often two replies to *different* orders disagree; noise and order effect together."""
     pairs, same_pairs = counts.all_pairs

@@ -87,7 +87,9 @@ def make_plan(
     excluded: list[Excluded] = []
     for key, question in _with_keys(questions).items():
         try:
-            permuted = _in_orders(question, sample_orders(question, orders, order_generator(seed, key)))
+            permuted = _in_orders(
+                question, sample_orders(question, orders, order_generator(seed, key))
+            )
         except UnsoundRewriteError as error:
             if strict:
                 raise
@@ -165,4 +167,3 @@ def stable_hash(*parts: object) -> int:
     """A 63-bit number that is the same in every process, as Python's own hash is not."""
     text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
-

@@ -64,9 +64,9 @@ class ReplyCounts:
             answer=_pair_codes(question, answer),
             parsable=parsable,
             correct=table["correct"].to_numpy(dtype=bool),
-            canonical_order=np.array([is_canonical_order(name) for name in order_names], dtype=bool)[
-                order_name
-            ],
+            canonical_order=np.array(
+                [is_canonical_order(name) for name in order_names], dtype=bool
+            )[order_name],
             first=_is_first(order, repeat),
             n_choices=_first_values(table, question, len(questions), "n_choices"),
         )

@@ -67,9 +67,13 @@ class NamedRun:
         """
         config, rows = read_config(path), read_rows(path)
         if not rows:
-            raise InputError("run without replies", where=str(path), expected="at least one reply", got=0)
+            raise InputError(
+                "run without replies", where=str(path), expected="at least one reply", got=0
+            )
         table = build_table(rows)
-        return cls(config["name"], table, summarize(table), len(read_results(path).get("excluded", ())))
+        return cls(
+            config["name"], table, summarize(table), len(read_results(path).get("excluded", ()))
+        )
 
 
 def write_report(
@@ -186,14 +190,16 @@ def _cell(metric: Metric, estimate: Estimate) -> dict[str, Any]:
     signed = metric.bounds[0] < 0
     span = ""
     if not math.isnan(estimate.low):
-        low, high = (points(e) if signed else f"{100 * e:.1f}" for e in (estimate.low, estimate.high))
+        low, high = (
+            points(e) if signed else f"{100 * e:.1f}" for e in (estimate.low, estimate.high)
+        )
         span = f"{low} … {high}"
     value = points(estimate.value) if signed else percent(estimate.value)
     return {"value": value, "span": span, "questions": estimate.questions, "best": False}
 
 
 def _arrow(metric: Metric) -> str:
-    return {"higher": " ↑", "lower": " ↓", "": ""}[metric.better]
+    return {"higher": "\N{NO-BREAK SPACE}↑", "lower": "\N{NO-BREAK SPACE}↓", "": ""}[metric.better]
 
 
 def _differences(runs: Sequence[NamedRun]) -> list[dict[str, Any]]:
@@ -220,12 +226,16 @@ def _p_text(p_value: float) -> str:
 
 
 def _charts(runs: Sequence[NamedRun]) -> list[dict[str, Any]]:
-    slots = [Series(run.name, {slot + 1: e for slot, e in run.metrics.gold_slots.items()}) for run in runs]
+    slots = [
+        Series(run.name, {slot + 1: e for slot, e in run.metrics.gold_slots.items()})
+        for run in runs
+    ]
     charts = [
         {
             "title": "Order effect against noise floor",
             "svg": disagreement_chart(
-                [(run.name, run.metrics) for run in runs], "disagreement within one order and across orders"
+                [(run.name, run.metrics) for run in runs],
+                "disagreement within one order and across orders",
             ),
             "legend": False,
             "text": "Grey: how often two replies to the same order disagree, the model's own noise. Coloured: "
@@ -255,7 +265,9 @@ def _choice_series(runs: Sequence[NamedRun]) -> tuple[list[Series], str, dict[in
                           for slot, row in run.metrics.choices.iterrows()})
         for run in runs
     ]  # fmt: skip
-    gold = next((run.metrics.choices["gold"] for run in runs if len(run.metrics.choices)), pd.Series())
+    gold = next(
+        (run.metrics.choices["gold"] for run in runs if len(run.metrics.choices)), pd.Series()
+    )
     reference = {int(str(slot)) + 1: float(share) for slot, share in gold.items()}
     return series, "how often each slot is chosen", reference
 
@@ -267,11 +279,15 @@ def _breakdown(name: str, runs: Sequence[NamedRun]) -> dict[str, Any] | None:
         return None
     return {
         "title": _BREAKDOWN_TITLES[name],
-        "parts": [_part(part, [run.metrics.parts[name].get(part) for run in runs], runs) for part in parts],
+        "parts": [
+            _part(part, [run.metrics.parts[name].get(part) for run in runs], runs) for part in parts
+        ],
     }
 
 
-def _part(name: str, estimates: Sequence[Estimates | None], runs: Sequence[NamedRun]) -> dict[str, Any]:
+def _part(
+    name: str, estimates: Sequence[Estimates | None], runs: Sequence[NamedRun]
+) -> dict[str, Any]:
     """One part of the questions: its size, and one row a run that was asked them."""
     rows = [
         {"name": run.name, "colour": colour_class(i),

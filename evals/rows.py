@@ -58,5 +58,3 @@ def count_choices(question: Question) -> int | None:
 def place_of(row: Mapping[str, Any]) -> Place:
     """The place of a row's reply."""
     return row["question"], row["order"], row["repeat"]
-
-

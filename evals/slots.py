@@ -58,7 +58,8 @@ def slot_choices(table: pd.DataFrame) -> pd.DataFrame:
     table = table[table["gold_slot"].notna()]
     n_slots = int(table["n_images"].max()) if len(table) else 0
     shares = {
-        name: np.bincount(table[column].dropna().astype(int), minlength=n_slots) / max(len(table), 1)
+        name: np.bincount(table[column].dropna().astype(int), minlength=n_slots)
+        / max(len(table), 1)
         for name, column in (("chosen", "chosen_slot"), ("gold", "gold_slot"))
     }
     return pd.DataFrame(shares, index=pd.RangeIndex(n_slots, name="slot"))

@@ -117,7 +117,9 @@ def estimate_means(
     defined = ~np.isnan(array)
     draws = bootstrap_ratios(np.where(defined, array, 0.0), defined.astype(float), resamples, seed)
     return {
-        str(name): _estimate(array[:, i], draws[:, i], (bounds or {}).get(str(name), (0.0, 1.0)), level)
+        str(name): _estimate(
+            array[:, i], draws[:, i], (bounds or {}).get(str(name), (0.0, 1.0)), level
+        )
         for i, name in enumerate(values.columns)
     }
 
@@ -187,7 +189,8 @@ def paired_difference(
     differences = both[:, 0] - both[:, 1]
     n = len(differences)
     if not n:
-        return Difference(*[float("nan")] * 4, 0)
+        nan = float("nan")
+        return Difference(nan, nan, nan, nan, questions=0)
     column = differences[:, None]
     draws = bootstrap_ratios(column, np.ones_like(column), resamples, seed)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])

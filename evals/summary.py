@@ -96,7 +96,9 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
     )
 
 
-def compare(table: pd.DataFrame, other: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+def compare(
+    table: pd.DataFrame, other: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
     """Paired differences of two runs, ``table`` minus ``other``, metric by metric.
 
     Only the replies to questions, orders and repeats that both runs have are compared.
@@ -116,7 +118,9 @@ def compare(table: pd.DataFrame, other: pd.DataFrame, resamples: int = RESAMPLES
     differences: dict[str, Difference] = {
         name: paired_difference(ours[name], theirs[name], resamples, seed) for name in METRICS
     }
-    frame = pd.DataFrame.from_dict({name: asdict(found) for name, found in differences.items()}, orient="index")
+    frame = pd.DataFrame.from_dict(
+        {name: asdict(found) for name, found in differences.items()}, orient="index"
+    )
     return frame.rename(columns={"value": "difference"}).rename_axis("metric")
 
 
@@ -133,7 +137,11 @@ def _parts(table: pd.DataFrame, name: str) -> dict[Any, list[str]]:
     first = table.drop_duplicates("question").set_index("question")[source]
     if name == "class_group":
         first = first.map(class_group)
-    return {part: list(keys) for part, keys in first.groupby(first, sort=True).groups.items() if part != ""}
+    return {
+        part: list(keys)
+        for part, keys in first.groupby(first, sort=True).groups.items()
+        if part != ""
+    }
 
 
 def _gold_slots(table: pd.DataFrame, resamples: int, seed: int) -> dict[int, Estimate]:

@@ -100,7 +100,9 @@ def build_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         elif name in _TEXT_OR_NONE:
             columns[name] = pd.Series(values, dtype=object)
         else:
-            columns[name] = pd.Series(["" if value is None else value for value in values], dtype=str)
+            columns[name] = pd.Series(
+                ["" if value is None else value for value in values], dtype=str
+            )
     return pd.DataFrame(columns)
 
 

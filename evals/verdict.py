@@ -49,7 +49,9 @@ def verdict(name: str, metrics: Summary) -> str:
     accuracy = metrics["accuracy_mean"]
     sentence = f"{name} answers {percent(accuracy.value)} right ({_span(accuracy)})"
     if judgement == "order not tested":
-        sentence += "; no question was asked in more than one order, so nothing is known of the order"
+        sentence += (
+            "; no question was asked in more than one order, so nothing is known of the order"
+        )
     else:
         sentence += f", averaged over orders, and {_agreement(metrics)}"
         sentence += {
@@ -78,9 +80,7 @@ def _disagreement(metrics: Summary) -> str:
 
 def _effect(metrics: Summary) -> str:
     effect = metrics["order_effect"]
-    return (
-        f"{points(effect.value)} points (95 % interval {points(effect.low)} to {points(effect.high)})"
-    )
+    return f"{points(effect.value)} points (95 % interval {points(effect.low)} to {points(effect.high)})"
 
 
 def _span(estimate: Estimate) -> str:

@@ -15,7 +15,9 @@ _NUMBER_WORDS = {word: number for number, word in enumerate(_COUNT.split())}
 _SUPERSCRIPTS = {ord(c): f"^{i}" for i, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _DASHES = {ord(c): "-" for c in "−–—‐‑‒"}
 
-_FONT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox|boxed)\s*\{([^{}]*)\}")
+_FONT = re.compile(
+    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox|boxed)\s*\{([^{}]*)\}"
+)
 _DEGREE = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degree(?![a-zA-Z])")
 _LATEX = (
     (re.compile(r"\\[dt]frac(?![a-zA-Z])"), r"\\frac"),
@@ -34,7 +36,9 @@ _DECIMAL = re.compile(rf"([+-]?)\s?[$€£¥]?\s?({_DIGITS})(?:[eE]([+-]?[0-9]{{
 _RATIO = re.compile(
     r"([+-]?)\s?(?:([0-9]+)\s)?(?:([0-9]+)\s?/\s?([0-9]+)|\\frac\s?\{\s?([0-9]+)\s?\}\s?\{\s?([0-9]+)\s?\})"
 )
-_MEASURE = re.compile(rf"([+-]?\s?[$€£¥]?\s?{_DIGITS})(\s?)([^\W\d_]+(?:\s?/\s?[^\W\d_]+)?(?:\^?[23])?|%|°[CFcf]?)\.?")
+_MEASURE = re.compile(
+    rf"([+-]?\s?[$€£¥]?\s?{_DIGITS})(\s?)([^\W\d_]+(?:\s?/\s?[^\W\d_]+)?(?:\^?[23])?|%|°[CFcf]?)\.?"
+)
 _PAIR = re.compile(r"([\[(])\s*([^\s,;()\[\]]+)\s*[,;]\s*([^\s,;()\[\]]+)\s*([\])])")
 _COMMAND = re.compile(r"\\[a-zA-Z]+")
 _OPERATOR = re.compile(r"[+*/^=<>\\×÷·]|\w\s*-\s*[A-Za-z(]|[A-Za-z)]\s*-\s*\w")
@@ -68,15 +72,23 @@ def plain(text: str) -> str:
 
 
 def _spaced_fraction(character: str) -> str:
-    """"½" with a space before it, so that "2½" does not become 21/2."""
-    return f" {character}" if unicodedata.decomposition(character).startswith("<fraction>") else character
+    """A character; "½" with a space before it, so that "2½" does not become 21/2."""
+    return (
+        f" {character}"
+        if unicodedata.decomposition(character).startswith("<fraction>")
+        else character
+    )
 
 
 def _unwrapped(text: str) -> str:
     for _ in range(6):
         before, text = text, text.strip()
         for left, right in _WRAPPERS:
-            if len(text) > len(left) + len(right) and text.startswith(left) and text.endswith(right):
+            if (
+                len(text) > len(left) + len(right)
+                and text.startswith(left)
+                and text.endswith(right)
+            ):
                 inner = text[len(left) : len(text) - len(right)]
                 if left not in inner:
                     text = inner
@@ -160,7 +172,9 @@ def is_formula(text: str) -> bool:
     >>> is_formula("2(x+1)"), is_formula(r"\frac{\pi}{2}"), is_formula("red/blue"), is_formula("3-1-2")
     (True, True, False, False)
     """
-    return bool(_OPERATOR.search(text)) and not _WORD.search(_COMMAND.sub(" ", text))
+    bare = _COMMAND.sub(" ", text)
+    says_something = bare != text or any(character.isalnum() for character in text)
+    return bool(_OPERATOR.search(text)) and says_something and not _WORD.search(bare)
 
 
 def normal_text(text: str) -> str:

@@ -129,13 +129,15 @@ def _bare(text: str) -> str | None:
     text = text.strip()
     if not text or len(text) > MAX_BARE or "\n" in text or r"\boxed" in text:
         return None
-    return text
+    phrase = _PHRASE.search(text)  # "Answer:" with nothing behind it
+    return None if phrase and phrase.end() == len(text) else text
 
 
 def _without_thoughts(reply: str) -> str:
-    """What stands outside of the last thought; nothing of a thought that was cut off."""
-    spoken = reply[reply.rfind(_END_OF_THOUGHT) + len(_END_OF_THOUGHT) :] if (
-        _END_OF_THOUGHT in reply
-    ) else reply
-    unfinished = spoken.find(_THINK)
-    return spoken if unfinished < 0 else spoken[:unfinished]
+    """What follows the last thought; nothing where a thought was cut off."""
+    spoken = (
+        reply[reply.rfind(_END_OF_THOUGHT) + len(_END_OF_THOUGHT) :]
+        if _END_OF_THOUGHT in reply
+        else reply
+    )
+    return "" if _THINK in spoken else spoken

@@ -44,7 +44,10 @@ _LETTER_AND_TEXT = re.compile(
 _REASON = re.compile(r"[,;-]?\s*(?:because|since)\b", re.IGNORECASE)
 _OTHER_LETTER = re.compile(r"[(\[]([A-Za-z])[)\]]|(?<![\w'’])([B-HJ-Z])(?![\w'’])")
 _LIST_SEPARATOR = re.compile(r"\s*(?:,|;|&|\+|\band\b)\s*", re.IGNORECASE)
-_IMAGE_NOUN = re.compile(r"\b(?:images?|pictures?|pics?|photos?|imgs?)(?![^\W\d_])\s*(?:number\b|no\.)?\s*[#_-]?\s*", re.IGNORECASE)
+_IMAGE_NOUN = re.compile(
+    r"\b(?:images?|pictures?|pics?|photos?|imgs?)(?![^\W\d_])\s*(?:number\b|no\.)?\s*[#_-]?\s*",
+    re.IGNORECASE,
+)
 _NAMES_AN_IMAGE = re.compile(r"\d|\b(?:image|picture|pic|photo|img)", re.IGNORECASE)
 
 
@@ -178,7 +181,9 @@ def _option_index(question: Question, stated: str) -> int | None:
 
 def _option_by_text(question: Question, text: str) -> int | None:
     key = _option_key(question, text)
-    return _only([i for i, option in enumerate(question.options) if key == _option_key(question, option)])
+    return _only(
+        [i for i, option in enumerate(question.options) if key == _option_key(question, option)]
+    )
 
 
 def _option_key(question: Question, text: str) -> str:
@@ -209,7 +214,9 @@ def _option_by_letter_and_text(question: Question, text: str) -> int | None:
         sure = True
     others = {(a or b).upper() for a, b in _OTHER_LETTER.findall(rest)} - {letter.upper()}
     others &= set(LETTERS[: len(question.options)])
-    return index if sure and not others and _option_by_image(question, rest) in (None, index) else None
+    return (
+        index if sure and not others and _option_by_image(question, rest) in (None, index) else None
+    )
 
 
 def _option_by_image(question: Question, text: str) -> int | None:
@@ -251,7 +258,9 @@ def _named_slots(text: str, n: int) -> tuple[int, ...] | None:
         return None
     if (slot := _slot(text, n)) is not None:
         return (slot,)
-    parts = [part for part in _LIST_SEPARATOR.split(_IMAGE_NOUN.sub("", text).strip("()[]{} ")) if part]
+    parts = [
+        part for part in _LIST_SEPARATOR.split(_IMAGE_NOUN.sub("", text).strip("()[]{} ")) if part
+    ]
     slots = [_slot(part, n) for part in parts]
     if len(parts) < 2 or None in slots:
         return None
@@ -273,7 +282,9 @@ def _index_list(question: Question, text: str) -> tuple[int, ...] | None:
     if values is None:
         return None
     try:
-        permute_index_list(values, question.order, question.index_list or "rank", question.index_base)
+        permute_index_list(
+            values, question.order, question.index_list or "rank", question.index_base
+        )
     except UnsoundRewriteError:
         return None
     return values

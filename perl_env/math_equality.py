@@ -21,17 +21,17 @@ _MAX_SYMBOLIC_EXPONENT = 12
 _MAX_VARIABLES = 4
 _MAX_GROUPS = 8
 _MAX_DIGITS = 15
-_MAX_NUMERIC_FUNCTIONS = 3
-_MAX_SYMBOLIC_FUNCTIONS = 1
+_MAX_NUMERIC_ROOTS = 3
+_MAX_SYMBOLIC_ROOTS = 1
 
 _CHEAP = r"""
     frac pi times cdot div pm infty leq geq le ge lt gt neq ne in cup cap emptyset
     begin end pmatrix bmatrix
 """
-# What sympy may think about for long when there are several in one formula.
-_FUNCTIONS = frozenset("sqrt sin cos tan cot sec csc arcsin arccos arctan log ln".split())
-_GREEK = frozenset("alpha beta gamma delta theta lambda mu phi omega sigma rho".split())
-_COMMANDS = frozenset(_CHEAP.split()) | _FUNCTIONS | _GREEK
+_GREEK = frozenset(
+    ["alpha", "beta", "gamma", "delta", "theta", "lambda", "mu", "phi", "omega", "sigma", "rho"]
+)
+_COMMANDS = frozenset(_CHEAP.split()) | _GREEK | {"sqrt"}
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\{(?:pmatrix|bmatrix)\}")
 _CHARACTERS = re.compile(r"[A-Za-z0-9+\-*/^_=<>()\[\]{}.,:;|%&\s\\]*")
@@ -59,6 +59,8 @@ def is_cheap(latex: str) -> bool:
     """
     if not latex or len(latex) > MAX_LENGTH or not _CHARACTERS.fullmatch(latex) or "**" in latex:
         return False
+    if latex.count("{") != latex.count("}"):
+        return False
     commands = _COMMAND.findall(latex)
     if any(command not in _COMMANDS for command in commands) or _ROOT_INDEX.search(latex):
         return False
@@ -70,23 +72,26 @@ def is_cheap(latex: str) -> bool:
         return False
     if any(len(number) > _MAX_DIGITS for number in _NUMBERS.findall(latex)):
         return False
-    functions = sum(command in _FUNCTIONS for command in commands)
+    roots = commands.count("sqrt")
     if variables:
-        return functions <= _MAX_SYMBOLIC_FUNCTIONS and _total_exponent(latex, functions) <= _MAX_SYMBOLIC_EXPONENT
-    return functions <= _MAX_NUMERIC_FUNCTIONS and _total_exponent(latex, 1) <= _MAX_NUMERIC_EXPONENT
+        return (
+            roots <= _MAX_SYMBOLIC_ROOTS and _total_exponent(latex, roots) <= _MAX_SYMBOLIC_EXPONENT
+        )
+    return roots <= _MAX_NUMERIC_ROOTS and _total_exponent(latex, 1) <= _MAX_NUMERIC_EXPONENT
 
 
-def _total_exponent(latex: str, functions: int) -> float:
+def _total_exponent(latex: str, roots: int) -> float:
     """The product of all numbers in exponents, an upper bound of any power; inf for a dear one.
 
     Dear are towers, exponents that are fractions, and a symbolic exponent beside anything else
     that sympy would try to simplify with it.
     """
-    product, symbolic = 1.0, functions
+    product, symbolic = 1.0, roots
     for caret in re.finditer(r"\^\s*", latex):
         exponent = _group_at(latex, caret.end())
         symbolic += bool(re.search("[A-Za-z]", exponent))
-        if "^" in exponent or symbolic > 1 or re.search(r"[./]|frac", exponent):
+        is_tower = "^" in exponent or latex[caret.end() + len(exponent) :].lstrip().startswith("^")
+        if is_tower or symbolic > 1 or re.search(r"[./]|frac", exponent):
             return math.inf
         for number in _NUMBERS.findall(exponent):
             product *= max(1, int(number))

@@ -22,7 +22,12 @@ from perl_env.errors import IllegalOrderError, InputError, UnsoundRewriteError
 from perl_env.index_lists import parse_index_list, rewrite_index_list
 from perl_env.order_class import FIXED_CLASSES, OrderClass
 from perl_env.question import LETTERS, Order, Question
-from perl_env.references import mentioned_slots, rewrite_references
+from perl_env.references import (
+    mentioned_slots,
+    parse_slot,
+    rewrite_references,
+    rewrite_slot_name,
+)
 
 
 def identity(n: int) -> Order:
@@ -91,14 +96,14 @@ def sample_orders(question: Question, k: int, rng: np.random.Generator) -> tuple
         return (identity(n), *(others[i] for i in picked))
     orders = {identity(n): None}
     while len(orders) < min(k, total):
-        orders[_place(slots, rng.permutation(slots), n)] = None
+        orders[_place(slots, rng.permutation(slots).tolist(), n)] = None
     return tuple(orders)
 
 
 def random_order(question: Question, rng: np.random.Generator) -> Order:
     """One legal order, all of them (the identity too) equally likely."""
     slots = movable_slots(question)
-    return _place(slots, rng.permutation(slots), len(question.images))
+    return _place(slots, rng.permutation(slots).tolist(), len(question.images))
 
 
 def _place(slots: Sequence[int], permuted: Sequence[int], n: int) -> Order:
@@ -146,9 +151,9 @@ def _rewritten(canonical: Question, order: Order) -> Question:
         case OrderClass.SLOT_NAMING:
             text = rewrite_references(text, order)
             if options:
-                options = tuple(_rewrite_slot_name(option, order) for option in options)
+                options = tuple(rewrite_slot_name(option, order) for option in options)
             else:
-                answer = _rewrite_slot_name(answer, order, must_name=True)
+                answer = _rewrite_gold_name(answer, order)
         case OrderClass.REFERENTIAL | OrderClass.TEMPORAL:
             text = rewrite_references(text, order)
             options = tuple(rewrite_references(option, order) for option in options)
@@ -167,18 +172,16 @@ def _moved_letter(canonical: Question, order: Order) -> str:
     return LETTERS[canonical.option_slots.index(order.index(gold_slot))]
 
 
-def _rewrite_slot_name(text: str, order: Order, must_name: bool = False) -> str:
-    """An option or answer that names an image: by a reference, or by its bare number.
+def _rewrite_gold_name(text: str, order: Order) -> str:
+    """An open question's gold, which has to name an image.
 
     Raises:
-        UnsoundRewriteError: it has to name an image and does not, or names one that is not there.
+        UnsoundRewriteError: it does not.
     """
-    if text.strip().isdecimal():
-        return rewrite_index_list(text, order, "sequence")
-    if must_name and not mentioned_slots(text, len(order)):
+    if parse_slot(text, len(order)) is None and not mentioned_slots(text, len(order)):
         raise UnsoundRewriteError("gold answer names no image", where="answer",
                                   expected="such as 'Image 2'", got=repr(text))  # fmt: skip
-    return rewrite_references(text, order)
+    return rewrite_slot_name(text, order)
 
 
 def _rewrite_list_or_text(text: str, canonical: Question, order: Order) -> str:

@@ -66,11 +66,13 @@ def read_picture(path: str | Path, where: str = "", max_pixels: int = MAX_PIXELS
     return array
 
 
-def picture_size(path: str | Path, where: str = "", max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def picture_size(
+    path: str | Path, where: str = "", max_pixels: int = MAX_PIXELS
+) -> tuple[int, int]:
     """Width and height in pixels, from the file's header alone.
 
     Raises:
-        InputError: as ``read_picture``, but for data that is cut off after the header.
+        InputError: as ``read_picture``, but not for data that is cut off after the header.
     """
     with _opened(path, where or str(path), max_pixels) as picture:
         return picture.size
@@ -89,10 +91,7 @@ def _opened(path: str | Path, where: str, max_pixels: int) -> Iterator[ImageFile
                          got=error.strerror) from error  # fmt: skip
     with file:
         picture = _identified(file, where)
-        width, height = picture.size
-        if width < 1 or height < 1:
-            raise InputError("picture has no pixels", where=where, expected="at least 1 x 1",
-                             got=f"{width} x {height}")  # fmt: skip
+        width, height = picture.size  # at least 1 x 1: Pillow's readers refuse others
         if width * height > max_pixels:
             raise InputError("picture is too large", where=where, expected=f"at most {max_pixels:,} pixels",
                              got=f"{width:,} x {height:,}")  # fmt: skip
@@ -109,9 +108,11 @@ def _identified(file: BinaryIO, where: str) -> ImageFile.ImageFile:
             try:
                 return reader(file)
             except Exception as error:
-                raise InputError("picture has a damaged header", where=where, expected=_FORMATS,
+                raise InputError("picture has no pixels or a damaged header", where=where, expected=_FORMATS,
                                  got=error) from error  # fmt: skip
-    raise InputError("not a picture", where=where, expected=_FORMATS, got=f"a file that starts with {head!r}")
+    raise InputError(
+        "not a picture", where=where, expected=_FORMATS, got=f"a file that starts with {head!r}"
+    )
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:
@@ -122,7 +123,9 @@ def _as_rgb(picture: Image.Image) -> Image.Image:
         raise ValueError("floating-point pixels")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert(
+            "RGB"
+        )
     return picture.convert("RGB")
 
 

@@ -39,4 +39,6 @@ def number_placeholders(texts: Sequence[str], n_images: int, where: str = "") ->
                 raise InputError("placeholder names no picture", where=where,
                                  expected=f"<image_1> to <image_{n_images}>", got=match.group())  # fmt: skip
     numbers = itertools.count(1)
-    return tuple(re.sub(BARE_PLACEHOLDER, lambda _: f"<image_{next(numbers)}>", text) for text in texts)
+    return tuple(
+        re.sub(BARE_PLACEHOLDER, lambda _: f"<image_{next(numbers)}>", text) for text in texts
+    )

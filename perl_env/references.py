@@ -22,15 +22,15 @@ left image" (of two). The rules it follows:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from perl_env.errors import InputError, UnsoundRewriteError, shorten
+from perl_env.mentions.grammar import IMAGE, NUMBERED, ORDINAL, VIEW
+from perl_env.mentions.parser import Parser
+from perl_env.mentions.parts import Doubt, Mention, Part, number_part, ordinal_part
+from perl_env.mentions.words import NUMBER_VALUES
 from perl_env.question import Order
-from perl_env.reference_grammar import IMAGE, NUMBERED, ORDINAL, VIEW
-from perl_env.reference_parser import Parser
-from perl_env.reference_parts import Doubt, Mention, Part, number_part, ordinal_part
-from perl_env.reference_words import NUMBER_VALUES
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,9 @@ class ReferenceText:
     n_images: int
     mentions: tuple[Mention, ...]
     doubts: tuple[Doubt, ...]
+    _parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
+    _between: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _identity: Order = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         pieces: list[str] = []
@@ -74,7 +77,7 @@ class ReferenceText:
             UnsoundRewriteError: the text cannot be rewritten safely; never for the identity.
             InputError: ``order`` is no permutation of the images.
         """
-        if order == self._identity:  # type: ignore[attr-defined]
+        if order == self._identity:
             return self.text
         n = self.n_images
         new_slot = [-1] * n
@@ -87,8 +90,8 @@ class ReferenceText:
                              expected=f"a permutation of 0..{n - 1}", got=order)  # fmt: skip
         if self.doubts:
             raise self._unsound()
-        pieces = [self._between[0]]  # type: ignore[attr-defined]
-        for part, after in zip(self._parts, self._between[1:], strict=True):  # type: ignore[attr-defined]
+        pieces = [self._between[0]]
+        for part, after in zip(self._parts, self._between[1:], strict=True):
             pieces.append(part.say(tuple([new_slot[s] for s in part.slots]), part.words, n))
             pieces.append(after)
         return "".join(pieces)
@@ -188,5 +191,9 @@ def _slot_part(text: str, n_images: int) -> Part | None:
         return None
     name = match.lastgroup or ""
     start, end = (text.index(inner) + at for at in match.span(name))
-    part = number_part(text, start, end) if name == "number" else ordinal_part(text, start, end, n_images)
+    part = (
+        number_part(text, start, end)
+        if name == "number"
+        else ordinal_part(text, start, end, n_images)
+    )
     return part if part is not None and 0 <= part.slots[0] < n_images else None

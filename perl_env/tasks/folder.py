@@ -161,7 +161,9 @@ class _Loader:
 
     def _entry(self, row: Row, line: int, keys: dict[str, int]) -> _Entry:
         where = self._where(line)
-        question = row.question((_STAND_IN,) * len(row.images), default_key=f"line-{line}", where=where)
+        question = row.question(
+            (_STAND_IN,) * len(row.images), default_key=f"line-{line}", where=where
+        )
         if question.key in keys:
             raise InputError("key is used twice", where=f"{where}, key", expected="one key a question",
                              got=f"{question.key!r}, as in line {keys[question.key]}")  # fmt: skip
@@ -203,7 +205,9 @@ def inside(root: Path, name: str, where: str) -> Path:
         path = (root / name).resolve()
         leaves = Path(name).is_absolute() or not path.is_relative_to(root)
     except (ValueError, OSError, RuntimeError) as error:  # a null byte, a loop of links
-        raise InputError("path cannot be used", where=where, expected="a relative path", got=error) from error
+        raise InputError(
+            "path cannot be used", where=where, expected="a relative path", got=error
+        ) from error
     if leaves:
         raise InputError("path leaves the folder", where=where,
                          expected="a relative path to a file inside the folder", got=repr(name))  # fmt: skip

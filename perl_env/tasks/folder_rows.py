@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -96,9 +97,13 @@ def _as_object(line: bytes, where: str) -> dict[str, Any]:
     try:
         columns = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise InputError("line is no UTF-8 text", where=where, expected="UTF-8", got=error) from error
+        raise InputError(
+            "line is no UTF-8 text", where=where, expected="UTF-8", got=error
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError("broken JSON", where=where, expected="one JSON object a line", got=error) from error
+        raise InputError(
+            "broken JSON", where=where, expected="one JSON object a line", got=error
+        ) from error
     if not isinstance(columns, dict):
         raise InputError("row is no object", where=where, expected="a JSON object",
                          got=type(columns).__name__)  # fmt: skip
@@ -114,40 +119,50 @@ def _only_class_of_one_image(n: int, where: str) -> OrderClass:
                      got=f"none, with {n} images")  # fmt: skip
 
 
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InputError("wrong type", where=where, expected="a text that is not empty", got=repr(value))
-    return value
-
-
-def _any_text(value: object, where: str) -> str:
+def _any_text(value: object, where: str, expected: str = "a text") -> str:
     if not isinstance(value, str):
-        raise InputError("wrong type", where=where, expected="a text", got=repr(value))
+        raise InputError("wrong type", where=where, expected=expected, got=repr(value))
+    if any("\ud800" <= character <= "\udfff" for character in value):  # JSON can say half a pair
+        raise InputError(
+            "text is no Unicode", where=where, expected="whole characters", got=repr(value)
+        )
     return value
+
+
+def _text(value: object, where: str) -> str:
+    expected = "a text that is not empty"
+    text = _any_text(value, where, expected)
+    if not text.strip():
+        raise InputError("text is empty", where=where, expected=expected, got=repr(value))
+    return text
 
 
 def _answer(value: object, where: str) -> str:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return str(value)
     return _text(value, where)
 
 
 def _texts(value: object, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+    if not isinstance(value, list):
         raise InputError("wrong type", where=where, expected="a list of texts", got=repr(value))
-    return tuple(value)
+    return tuple(_text(item, where) for item in value)
 
 
 def _paths(value: object, where: str) -> tuple[str, ...]:
     paths = _texts(value, where)
     if not paths:
-        raise InputError("no images", where=where, expected="at least one path", got="an empty list")
+        raise InputError(
+            "no images", where=where, expected="at least one path", got="an empty list"
+        )
     return paths
 
 
 def _slots(value: object, where: str) -> tuple[int, ...]:
     if not isinstance(value, list) or any(type(item) is not int for item in value):
-        raise InputError("wrong type", where=where, expected="a list of whole numbers", got=repr(value))
+        raise InputError(
+            "wrong type", where=where, expected="a list of whole numbers", got=repr(value)
+        )
     if len(set(value)) != len(value):
         raise InputError("slot named twice", where=where, expected="each slot once", got=value)
     return tuple(value)
@@ -155,7 +170,9 @@ def _slots(value: object, where: str) -> tuple[int, ...]:
 
 def _number(value: object, where: str) -> int:
     if type(value) is not int or value < 0:
-        raise InputError("wrong type", where=where, expected="a whole number, 0 or 1", got=repr(value))
+        raise InputError(
+            "wrong type", where=where, expected="a whole number, 0 or 1", got=repr(value)
+        )
     return value
 
 
@@ -163,7 +180,9 @@ def _order_class(value: object, where: str) -> OrderClass:
     if isinstance(value, str) and value in ORDER_CLASSES:
         return OrderClass(value)
     if value == OrderClass.MALFORMED:
-        raise InputError("row is marked as malformed", where=where, expected="a sound row", got=repr(value))
+        raise InputError(
+            "row is marked as malformed", where=where, expected="a sound row", got=repr(value)
+        )
     near = difflib.get_close_matches(str(value), ORDER_CLASSES, n=1)
     raise InputError("unknown order class", where=where,
                      expected=(f"{near[0]!r} (the nearest), " if near else "") + f"one of {', '.join(ORDER_CLASSES)}",
@@ -189,5 +208,5 @@ _COLUMNS: dict[str, Callable[[object, str], Any]] = {
     "index_base": _number,
     "kind": _any_text,
     "key": _any_text,
-    "split": _any_text,
+    "split": _text,
 }

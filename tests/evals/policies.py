@@ -9,7 +9,12 @@ import numpy as np
 from agents.engines.base import Prompt, Reply, SamplingParams
 from perl_env.question import Question
 
-COLOURS = {"red": (220, 40, 40), "green": (40, 160, 60), "blue": (40, 80, 220), "yellow": (230, 200, 40)}
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 160, 60),
+    "blue": (40, 80, 220),
+    "yellow": (230, 200, 40),
+}
 
 
 def picture(colour: str) -> np.ndarray:

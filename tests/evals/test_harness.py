@@ -89,7 +89,12 @@ def test_table_has_one_row_a_reply_and_the_promised_columns() -> None:
     assert len(table) == 3 * 4 * 3
     row = table.iloc[0]
     assert (row["question"], row["order"], row["repeat"]) == ("which-0", "0-1-2", 0)
-    assert (row["canonical"], row["gold_slot"], row["n_images"], row["n_choices"]) == ("Image 1", 0, 3, 3)
+    assert (row["canonical"], row["gold_slot"], row["n_images"], row["n_choices"]) == (
+        "Image 1",
+        0,
+        3,
+        3,
+    )
     assert table["correct"].dtype == bool
     moved = table[(table["question"] == "which-0") & (table["order"] != "0-1-2")]
     assert (moved["canonical"] == "Image 1").all()
@@ -111,7 +116,9 @@ def test_prompts_show_pictures_in_the_order_that_the_table_names() -> None:
     table = evals.evaluate(engine, [WHICH[1]], orders=6, repeats=1, instruction="Answer.").table
     canonical = [colour_of(image) for image in WHICH[1].images]
     for prompt, order in zip(engine.prompts, table["order"], strict=True):
-        assert [colour_of(i) for i in prompt.images] == [canonical[int(s)] for s in order.split("-")]
+        assert [colour_of(i) for i in prompt.images] == [
+            canonical[int(s)] for s in order.split("-")
+        ]
         assert prompt.text == "Which image is red?\nAnswer."
     default = PolicyEngine(look)
     evals.evaluate(default, [WHICH[1]], orders=1, repeats=1)
@@ -136,14 +143,27 @@ def test_orders_depend_on_seed_and_key_alone() -> None:
 
 
 def test_orders_are_the_same_in_every_process() -> None:
-    code = "from evals.plan import order_generator; print(order_generator(3, 'key').integers(1 << 40))"
+    code = (
+        "from evals.plan import order_generator; print(order_generator(3, 'key').integers(1 << 40))"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(found.stdout) == order_generator(3, "key").integers(1 << 40)
 
 
+def test_importing_the_package_is_light() -> None:
+    code = "import sys, evals; print(sorted({'pandas', 'torch', 'agents'} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+    for name in evals.__all__:
+        assert getattr(evals, name) is not None
+    with pytest.raises(AttributeError):
+        evals.nothing  # noqa: B018
+
+
 def test_replies_do_not_depend_on_how_many_prompts_go_into_a_call() -> None:
     one, many = (
-        evals.evaluate(PolicyEngine(guess), WHICH, prompts_per_call=n, seed=4).table for n in (1, 50)
+        evals.evaluate(PolicyEngine(guess), WHICH, prompts_per_call=n, seed=4).table
+        for n in (1, 50)
     )
     pd.testing.assert_frame_equal(one, many)
     other = evals.evaluate(PolicyEngine(guess), WHICH, seed=5).table
@@ -178,7 +198,9 @@ def test_unusable_arguments(questions, arguments, message: str) -> None:
 
 
 def test_questions_without_keys_are_numbered() -> None:
-    table = evals.evaluate(PolicyEngine(look), [which_image(""), which_image("", 1)], orders=1).table
+    table = evals.evaluate(
+        PolicyEngine(look), [which_image(""), which_image("", 1)], orders=1
+    ).table
     assert list(table["question"].unique()) == ["0", "1"]
 
 
@@ -255,6 +277,40 @@ def test_plan_knows_what_remains() -> None:
 def test_digest_sees_every_change_of_a_question() -> None:
     same = [which_image("a"), which_image("b", 1)]
     assert questions_digest(same) == questions_digest([which_image("a"), which_image("b", 1)])
-    others = [[which_image("a")], [which_image("a"), which_image("b", 2)], [which_image("a"), which_image("c", 1)]]
+    others = [
+        [which_image("a")],
+        [which_image("a"), which_image("b", 2)],
+        [which_image("a"), which_image("c", 1)],
+    ]
     digests = [questions_digest(questions) for questions in (same, *others)]
     assert all(one != other for one, other in itertools.combinations(digests, 2))
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory):
+    """A folder with a tiny vision-language model of random weights."""
+    from agents.tiny_vlm import build_tiny_vlm, task_texts
+
+    return build_tiny_vlm(tmp_path_factory.mktemp("tiny"), texts=task_texts(20))
+
+
+def test_a_real_model_is_measured_and_continued(tiny_model, tmp_path) -> None:
+    import agents
+    import perl_env
+
+    questions = perl_env.load_questions("perl/Shapes-v0", limit=6)
+    engine = agents.make_engine(tiny_model)
+    arguments = {
+        "orders": 3, "repeats": 2, "sampling": SamplingParams(max_new_tokens=6), "model": str(tiny_model),
+    }  # fmt: skip
+    plain = evals.evaluate(engine, questions, 3, 2, arguments["sampling"])
+    assert set(plain.table["question"]) == {question.key for question in questions}
+    assert plain.table["reply_tokens"].between(1, 6).all()
+    assert plain.table["finish_reason"].isin(["stop", "length"]).all()
+    written = evals.run_evaluation(engine, questions, tmp_path, **arguments)
+    pd.testing.assert_frame_equal(written.table, plain.table)
+    lines = (tmp_path / "replies.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "replies.jsonl").write_text("".join(lines[:10]))
+    continued = evals.run_evaluation(engine, questions, tmp_path, **arguments)
+    pd.testing.assert_frame_equal(continued.table, plain.table)
+    engine.close()

@@ -20,7 +20,8 @@ IDENTITY, SECOND, THIRD, FOURTH = "0-1-2", "0-2-1", "1-0-2", "1-2-0"
 
 def test_by_hand_a_question_that_flips_once() -> None:
     table = make_table(
-        {"q": {IDENTITY: ["a", "a"], SECOND: ["a", "b"], THIRD: ["b", "b"], FOURTH: ["a", "a"]}}, {"q": "a"}
+        {"q": {IDENTITY: ["a", "a"], SECOND: ["a", "b"], THIRD: ["b", "b"], FOURTH: ["a", "a"]}},
+        {"q": "a"},
     )
     assert metrics.accuracy_canonical(table) == 1.0
     assert metrics.accuracy_mean(table) == pytest.approx((1 + 0.5 + 0 + 1) / 4)
@@ -71,10 +72,17 @@ def test_a_tie_is_not_consistently_right() -> None:
 
 def test_a_single_order_says_nothing_about_orders() -> None:
     table = make_table(
-        {"one": {IDENTITY: ["a"]}, "two": {IDENTITY: ["a"], SECOND: ["a"]}}, {"one": "a", "two": "a"}
+        {"one": {IDENTITY: ["a"]}, "two": {IDENTITY: ["a"], SECOND: ["a"]}},
+        {"one": "a", "two": "a"},
     )
     values = metrics.per_question(table)
-    across = ["flip_rate", "consistency", "consistent_accuracy", "normalized_entropy", "order_effect"]
+    across = [
+        "flip_rate",
+        "consistency",
+        "consistent_accuracy",
+        "normalized_entropy",
+        "order_effect",
+    ]
     assert values.loc["one", across].isna().all()
     assert metrics.flip_rate(table) == 0.0
     assert values.loc["one", "accuracy_worst"] == 1.0
@@ -124,7 +132,9 @@ def test_noise_alone_has_no_order_effect() -> None:
     rng = np.random.default_rng(0)
     orders = ["-".join(map(str, order)) for order in itertools.permutations(range(3))]
     replies = {
-        f"q{i}": {order: list(rng.choice(["a", "b", "c"], 2, p=[0.6, 0.3, 0.1])) for order in orders}
+        f"q{i}": {
+            order: list(rng.choice(["a", "b", "c"], 2, p=[0.6, 0.3, 0.1])) for order in orders
+        }
         for i in range(1000)
     }
     table = make_table(replies, dict.fromkeys(replies, "a"))

@@ -42,7 +42,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.references += [value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+        self.references += [
+            value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")
+        ]
         assert not [name for name, _ in attrs if name.startswith("on")]
         if tag not in NEVER_CLOSED:
             self.open.append(tag)
@@ -60,7 +62,9 @@ class Page(HTMLParser):
 
 
 def run_of(policy, name: str = "", questions=QUESTIONS, **arguments) -> NamedRun:
-    return evals.evaluate(PolicyEngine(policy), questions, name=name or policy.__name__, **arguments).as_run()
+    return evals.evaluate(
+        PolicyEngine(policy), questions, name=name or policy.__name__, **arguments
+    ).as_run()
 
 
 def page_of(runs, tmp_path: Path, questions=BY_KEY, **arguments) -> Page:
@@ -97,8 +101,12 @@ def test_replies_and_names_are_escaped(tmp_path: Path) -> None:
     def hostile(prompt, rng):
         return attack + first_slot(prompt)
 
-    question = dataclasses.replace(which_image("key<b>"), text="Which image is <i>red</i>?", kind="<u>")
-    page = page_of([run_of(hostile, name="</title><b>", questions=[question])], tmp_path, {"key<b>": question})
+    question = dataclasses.replace(
+        which_image("key<b>"), text="Which image is <i>red</i>?", kind="<u>"
+    )
+    page = page_of(
+        [run_of(hostile, name="</title><b>", questions=[question])], tmp_path, {"key<b>": question}
+    )
     assert "script" not in page.tags
     assert not {"b", "i", "u"} & (set(page.tags) - {"b"})
     assert attack in page.text
@@ -116,9 +124,15 @@ def test_the_gallery_shows_flipped_questions_in_two_orders(tmp_path: Path) -> No
         assert right.correct
         assert not wrong.correct
         assert right.canonical != wrong.canonical
-        assert [p.letter for p in wrong.pictures] == ["abc"[int(slot)] for slot in wrong.order.split("-")]
-        assert {p.letter: p.uri for p in right.pictures} == {p.letter: p.uri for p in wrong.pictures}
-        assert [p.letter for p in right.pictures if p.gold] == [p.letter for p in wrong.pictures if p.gold]
+        assert [p.letter for p in wrong.pictures] == [
+            "abc"[int(slot)] for slot in wrong.order.split("-")
+        ]
+        assert {p.letter: p.uri for p in right.pictures} == {
+            p.letter: p.uri for p in wrong.pictures
+        }
+        assert [p.letter for p in right.pictures if p.gold] == [
+            p.letter for p in wrong.pictures if p.gold
+        ]
         assert [p.chosen for p in wrong.pictures] == [True, False, False]
     page = page_of([run], tmp_path, gallery_limit=4)
     assert page.tags.count("article") == 4

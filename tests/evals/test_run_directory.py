@@ -8,11 +8,21 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from evals.harness import run_evaluation
-from evals.run_directory import CONFIG, REPLIES, REPORT, RESULTS, RunDirectory, read_config, read_rows
+from evals.model_fingerprint import model_fingerprint
+from evals.run_directory import (
+    CONFIG,
+    REPLIES,
+    REPORT,
+    RESULTS,
+    RunDirectory,
+    read_config,
+    read_rows,
+)
 from perl_env.errors import InputError
 
 from .policies import PolicyEngine, first_slot, guess, look, unrewritable, which_image
@@ -44,10 +54,23 @@ def test_a_run_leaves_configuration_replies_results_and_report(tmp_path: Path) -
         PolicyEngine(first_slot), [*QUESTIONS, unrewritable("bad")], out, orders=3, repeats=2, seed=7,
         model="models/tiny", task="perl/Shapes-v0",
     )  # fmt: skip
-    assert sorted(path.name for path in out.iterdir()) == [".lock", CONFIG, REPLIES, REPORT, RESULTS]
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".lock",
+        CONFIG,
+        REPLIES,
+        REPORT,
+        RESULTS,
+    ]
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     config = json.loads((out / CONFIG).read_text())
-    wanted = {"model": "models/tiny", "task": "perl/Shapes-v0", "seed": 7, "orders": 3, "repeats": 2, "name": "tiny"}
+    wanted = {
+        "model": "models/tiny",
+        "task": "perl/Shapes-v0",
+        "seed": 7,
+        "orders": 3,
+        "repeats": 2,
+        "name": "tiny",
+    }
     assert wanted.items() <= config.items()
     assert config["sampling"]["temperature"] == 1.0
     assert {"python", "torch", "transformers"} <= config["versions"].keys()
@@ -74,7 +97,9 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     assert len(read_rows(tmp_path / "killed")) == dying.replies_asked == 3 * 3 * 2
     told = []
     again = PolicyEngine(guess)
-    result = run_evaluation(again, QUESTIONS, tmp_path / "killed", progress=lambda *s: told.append(s), **arguments)
+    result = run_evaluation(
+        again, QUESTIONS, tmp_path / "killed", progress=lambda *s: told.append(s), **arguments
+    )
     assert dying.replies_asked + again.replies_asked == 6 * 4 * 2
     assert told[0] == (18 + 6, 48)
     pd.testing.assert_frame_equal(result.table, whole.table)
@@ -130,10 +155,31 @@ def test_a_folder_with_another_run_is_refused(tmp_path: Path, change: dict, key:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_another_model_in_the_same_folder_is_another_run(tmp_path: Path) -> None:
+    model, out = tmp_path / "model", tmp_path / "out"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(bytes(300))
+    run_evaluation(PolicyEngine(look), QUESTIONS, out, orders=1, model=str(model))
+    run_evaluation(PolicyEngine(look), QUESTIONS, out, orders=1, model=str(model))
+    (model / "model.safetensors").write_bytes(bytes(299) + b"x")
+    with pytest.raises(InputError, match="model_fingerprint"):
+        run_evaluation(PolicyEngine(look), QUESTIONS, out, orders=1, model=str(model))
+
+
+def test_fingerprint_sees_changes_all_over_a_large_file(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).standard_normal(2_000_000).astype(np.float32)
+    prints = set()
+    for changed in (weights, weights * np.float32(1.0001), weights[:-1]):
+        (tmp_path / "model.safetensors").write_bytes(changed.tobytes())
+        prints.add(model_fingerprint(tmp_path))
+    assert len(prints) == 3
+    assert model_fingerprint(tmp_path) in prints
+    assert model_fingerprint("https://example.org/v1") is None
+
+
 def test_two_runs_at_once_in_one_folder_are_refused(tmp_path: Path) -> None:
-    with RunDirectory(tmp_path, {"model": "m"}):
-        with pytest.raises(InputError, match="in use"):
-            RunDirectory(tmp_path, {"model": "m"})
+    with RunDirectory(tmp_path, {"model": "m"}), pytest.raises(InputError, match="in use"):
+        RunDirectory(tmp_path, {"model": "m"})
     with RunDirectory(tmp_path, {"model": "m"}):
         pass
 
@@ -147,7 +193,9 @@ def test_a_killed_process_gives_back_the_lock_and_loses_nothing(tmp_path: Path) 
         print("ready", flush=True)
         time.sleep(60)
     """
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], stdout=subprocess.PIPE
+    )
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"

@@ -25,7 +25,9 @@ def test_bootstrap_is_what_resampling_questions_one_by_one_gives() -> None:
     np.testing.assert_allclose(draws, slow)
 
 
-def test_draws_do_not_depend_on_how_they_are_cut_into_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draws_do_not_depend_on_how_they_are_cut_into_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     values = np.random.default_rng(0).random((50, 1))
     whole = bootstrap_ratios(values, np.ones_like(values), 100, seed=1)
     monkeypatch.setattr("evals.statistics._CELLS_AT_ONCE", 130)
@@ -129,7 +131,10 @@ def test_p_values_are_uniform_when_nothing_differs() -> None:
     rng = np.random.default_rng(6)
     p_values = [
         paired_difference(
-            pd.Series(rng.integers(0, 7, 60) / 6), pd.Series(rng.integers(0, 7, 60) / 6), resamples=300, seed=i
+            pd.Series(rng.integers(0, 7, 60) / 6),
+            pd.Series(rng.integers(0, 7, 60) / 6),
+            resamples=300,
+            seed=i,
         ).p_value
         for i in range(300)
     ]

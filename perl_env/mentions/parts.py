@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from perl_env.reference_words import (
+from perl_env.mentions.words import (
     END_SLOTS,
     LEFT_SIDES,
     NUMBER_VALUES,
@@ -132,7 +132,7 @@ def say_range(first: Part, second: Part, is_last: bool) -> Say:
 
 
 def say_group(slots: tuple[int, ...], words: str, n: int) -> str:
-    """ "first two", "last three", "latter two": kept where it still says the same in order."""
+    """Such as "first two", "last three", "latter two": kept where it still says the same in order."""
     end, count = words.rsplit(maxsplit=1)
     size = len(slots)
     if slots == tuple(range(size)):

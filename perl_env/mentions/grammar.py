@@ -1,7 +1,7 @@
 """The forms in which English texts mention images, as regular expressions over lower-case text.
 
 ``MENTION`` finds every place that may be a mention; each of its alternatives is one form. Whether
-the place is a mention, and of which slots, is decided by ``reference_parser``.
+the place is a mention, and of which slots, is decided by ``parser``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from perl_env.reference_words import (
+from perl_env.mentions.words import (
     END_SLOTS,
     IMAGE_NOUNS,
     NUMBERED_VIEW_NOUNS,
@@ -43,9 +43,7 @@ COUNT = rf"(?:{_any(NUMBERS[1:10])}|\d{{1,2}})(?!\w)"
 
 NUMBER = rf"(?:\d{{1,4}}|(?:{_any(NUMBERS)})(?!\w))"
 # Between noun and number: "image 2", "image_2", "Image-2", "image #2", "image no. 2", "image (2)".
-NUMBER_GAP = (
-    r"(?:[ \xa0](?:no\.?|number|num\.?|nr\.?)[ ]?|[ \xa0]?[#№(][ ]?|[ \xa0]?\*{1,2}|[ \xa0]{1,2}|[-_])?"
-)
+NUMBER_GAP = r"(?:[ \xa0](?:no\.?|number|num\.?|nr\.?)[ ]?|[ \xa0]?[#№(][ ]?|[ \xa0]?\*{1,2}|[ \xa0]{1,2}|[-_])?"
 # Some ordinals may count from the end: "second-to-last", "next to last", "third from the end", "second last".
 ORDINAL = (
     rf"(?:(?:{_any(['next', *ORDINALS[1:10]])})"
@@ -67,13 +65,15 @@ _WORD_GAP = r"[\"'*_”’)]{0,2}[ \t\n\xa0]{1,2}[\"'*_“‘(]{0,2}"
 # Words that may stand between ordinal and noun without changing which image is meant.
 _CLEAR_MODIFIER = r"(?:given|input|provided|shown|displayed|presented|above|attached)"
 
-_VAGUE_WORDS = (
-    "previous|next|prior|preceding|subsequent|succeeding|secondary|opening|foremost|lead|leading|premiere"
-    "|starting|ending|end|beginning|top|bottom|upper|lower|topmost|bottommost|central|center|centre"
-    "|neighboring|neighbouring|adjacent|consecutive|successive|alternate|alternating|odd-numbered"
-    "|even-numbered|every other|first few|last few|first several|last several"
-).split("|")
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety hundred".split()
+_VAGUE_WORDS = [
+    *("previous", "next", "prior", "preceding", "subsequent", "succeeding", "neighboring"),
+    *("neighbouring", "adjacent", "consecutive", "successive", "alternate", "alternating"),
+    *("secondary", "opening", "foremost", "lead", "leading", "premiere", "starting", "ending"),
+    *("end", "beginning", "top", "bottom", "upper", "lower", "topmost", "bottommost", "central"),
+    *("center", "centre", "odd-numbered", "even-numbered", "every other", "first few", "last few"),
+    *("first several", "last several"),
+]
+_TENS = [f"{ten}ty" for ten in ("twen", "thir", "for", "fif", "six", "seven", "eigh", "nine")]
 
 #: Where a mention may begin, and which of the forms below it may have. Cheap: most words fail here.
 TRIGGER = re.compile(
@@ -91,16 +91,25 @@ NOUN_FORMS = re.compile(
         (?P<numbers>{NUMBER}(?P<more>(?:{_BETWEEN_NUMBERS}{NUMBER})*))
         (?![\w%°]|\.\d|,\d{{3}}|[:/]\d))
     |(?P<odd_number>(?:{IMAGE})s?{NUMBER_GAP}\d+(?P<odd_suffix>[a-z]{{1,3}}|[/:]\d|,\d{{3}})(?![^\W_]))
-    |(?P<indexed>(?:{NUMBERED})s?[ ]?\[\d+\])
+    |(?P<labelled>(?:{IMAGE})s?[ ](?:(?:in|at)[ ]position|labell?ed|numbered|marked|with[ ](?:number|index|label)|index)
+        [ ](?:as[ ]|with[ ]|by[ ])?["']?\d
+        |(?:{IMAGE})s?[ ](?:pairs?|sets?|groups?|triplets?|rows?|columns?|ids?|(?:at[ ])index)[ ]?[#(]?\d
+        |(?:{IMAGE})s[,:]?[ ]\d{{1,2}},?[ ](?:and|or)[ ]\d)
+    |(?P<indexed>(?:{NUMBERED})s?[,:]?[ ]?[\[{{][ ]?\d+(?:[ ]?[\]}}]|,))
     |(?P<lettered>(?:{IMAGE})s?[ ](?P<letter>[a-h]|i{{1,3}}|iv|vi?)(?=[\s.,;:?!)'"\]]|$))
     |(?P<placed>
         (?:{IMAGE})(?P<placed_s>s?)[ ](?:(?:that|which)[ ]is[ ]|shown[ ]|displayed[ ]|located[ ])?
         (?:on|at|to)[ ](?:the[ ]|your[ ])?(?:far[ ])?(?P<side>left|right|top|bottom)(?:[ -]hand)?(?:[ ]side)?(?![\w-]))
+    |(?P<laid_out>
+        (?:{IMAGE})s?[ ]in[ ](?:the[ ])?(?:
+            (?:middle|center|centre|top|bottom|upper|lower|left|right)(?![ -](?:of|part|half|corner))
+                (?:[ -](?:left|right|middle|center)(?![ ](?:corner|part|half)))?
+            |{ORDINAL}[ ](?:row|column|group|pair|set|position|line))(?![\w-]))
     |(?P<relative>
         (?P<relative_noun>{IMAGE}|one)(?P<relative_s>s?)[ ]
         (?:(?:that|which)[ ](?:is|was|comes|came|appears)[ ])?
         (?:(?:right|immediately|directly|just|located|shown|placed)[ ])*
-        (?P<direction>before|after|preceding|following|between|next[ ]to|adjacent[ ]to|beside)[ ](?:the[ ])?
+        (?P<direction>before|after|preceding|following|between|next[ ]to|adjacent[ ]to|beside|above|below|under|over)[ ](?:the[ ])?
         (?=(?P<pronoun>it|that|this|those|them)(?!\w)
           |{ORDINAL}|(?:{IMAGE})s?{NUMBER_GAP}{NUMBER}|[<\[{{]))
     """,
@@ -146,12 +155,14 @@ IMAGE_NOUN = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?(?!\w)")
 PLURAL_IMAGE_NOUN = re.compile(rf"(?<![^\W_])(?:{IMAGE})s(?!\w)")
 SINGLE_IMAGE = re.compile(rf"(?<!\w)(?:the|this|each|every|one|an|a|single) (?:{IMAGE})(?!\w)")
 NEXT_WORD = re.compile(r"[ \t\n\xa0]*([a-z]+)")
+NEXT_WORD_IN_LINE = re.compile(r"[ \t\xa0]*([a-z]+)")
 WORD = re.compile(r"[a-z]+")
 
 #: After "first image": the image is counted within something else than the list of images.
 FOLLOWED_BY_OTHER_COUNT = re.compile(
-    r"""[ ](?:pairs?|sets?|groups?|rows?|columns?|sequences?|series|triplets?|options?|grids?|only)\b
-    |[ ]from[ ](?:the[ ])?(?:left|right|top|bottom|end|last|back|beginning|start)\b
+    r"""[ ](?:pairs?|sets?|groups?|rows?|columns?|sequences?|series|triplets?|options?|grids?|only
+        |regions?|patch(?:es)?|tiles?|layers?|labels?|numbers?|files?|samples?|types?|kinds?|sources?)\b
+    |[ ](?:from|on|at|to)[ ](?:the[ ])?(?:far[ ])?(?:left|right|top|bottom|end|last|back|beginning|start)\b
     |[ ](?:of|in|from|on|at)[ ](?:the[ ]|each[ ]|every[ ]|that[ ]|this[ ]|a[ ])?(?:\w+[ ])?
         (?:pairs?|rows?|columns?|grids?|collages?|pages?|groups?|triplets?|halves|half|boxe?s?|options?)\b
     |[ ](?:ever[ ]|to[ ]be[ ])?(?:taken|captured|shot|made|painted|drawn|published)\b
@@ -164,17 +175,28 @@ FOLLOWED_BY_COMPOUND = re.compile(
     r"|-(?:like|based|level)\b"
 )
 FOLLOWED_BY_TOTAL = re.compile(rf" of (?:the |these |those )?({COUNT})")
+FOLLOWED_BY_SIDE = re.compile(r" \((?:on |at |the )*(?:left|right|top|bottom|middle)(?!\w)")
+#: After "images 1": more numbers, in a way that is not understood ("images 1;2", "images 1, …, 5").
+FOLLOWED_BY_NUMBERS = re.compile(r"[ ]?(?:[;+|/][ ]?|,?[ ]?(?:\.{2,}|…),?[ ]?(?:and[ ])?)[#(]?\d")
 FOLLOWED_BY_PAIR = re.compile(r" (?:of|in) (?:the |this )?pair\b")
 #: After "first panel": a part of something.
 FOLLOWED_BY_WHOLE = re.compile(
     rf" (?:of|in|on|from|within) (?:(?:the|this|that|each|every|both|all|any) )?(?:\w+ )?({IMAGE})(?!\w)"
-    r"| (of|in|on|from|within) (?:the|this|that|each|every|both|all|any)\b"
+    r"| (?:in|on|from|within) (?:the|this|that|each|every|both|all|any)\b| of\b"
 )
 #: After "image 2" where 2 is a quantity.
 FOLLOWED_BY_UNIT = re.compile(
     r"[ ]?(?:times|x|×|px|pixels?|cm|mm|m|km|inch(?:es)?|percent|%|°|degrees?|dpi|bits?|bytes|[mk]b"
-    r"|years?|months?|weeks?|days?|hours?|minutes?|seconds?)(?!\w)"
+    r"|years|months|weeks|days|hours|minutes|seconds)(?!\w)"
 )
+#: Units that no determiner is needed for: "image 1024 x 768", "image 50%".
+FOLLOWED_BY_SIZE = re.compile(r"[ ]?(?:[x×][ ]?\d|px\b|%|°|dpi\b)")
+#: "the left (first) image"
+ORDINAL_IN_BRACKETS = re.compile(rf" ?[(/,] ?(?:the )?{ORDINAL}")
+POSITION_NEXT = re.compile(r" (?:positions?|slots?|spots?)\b")
+OPTION_LABEL = re.compile(r"(?<!\w)[a-h][.):] ?\Z")
+#: Numbers to choose from: ", 2 or 3?".
+BARE_CHOICE = re.compile(r"[,:(] ?\d{1,2}(?:, ?\d{1,2})*,? or \d{1,2}(?= ?(?:[?.,)]|$))")
 FILE_AFTER = re.compile(r"\.(?:jpe?g|png|gif|bmp|webp|tiff?|svg)\b")
 LABEL_BEFORE_PLACEHOLDER = re.compile(r"\s*(?:[:=(]|is\b|->|→)\s*<image>")
 RIGHT_MEANS_CORRECT = re.compile(

@@ -13,21 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-IMAGE_NOUNS = "image img picture pic photograph photo snapshot screenshot".split()
-NUMBERED_VIEW_NOUNS = "frame panel scene view".split()
+
+def _table(words: str) -> list[str]:
+    return words.split()
+
+
+IMAGE_NOUNS = _table("image img picture pic photograph photo snapshot screenshot")
+NUMBERED_VIEW_NOUNS = _table("frame panel scene view")
 VIEW_NOUNS = [
     *NUMBERED_VIEW_NOUNS,
-    *"figure chart graph diagram plot map illustration drawing painting sketch".split(),
+    *_table("figure chart graph diagram plot map illustration drawing painting sketch"),
 ]
 
-ORDINALS = (
+ORDINALS = _table(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
-NUMBERS = (
+)
+NUMBERS = _table(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
-).split()
+)
 
 #: Ordinal word -> slot; number word -> number.
 ORDINAL_SLOTS = {word: slot for slot, word in enumerate(ORDINALS)}
@@ -45,38 +50,59 @@ OPPOSITE_SIDES = {
 OPPOSITE_SIDES |= {right: left for left, right in OPPOSITE_SIDES.items()}
 LEFT_SIDES = frozenset({"left", "left-hand", "leftmost", "left-most", "former"})
 
-#: What may follow "image 1, 2" or "the second" without being a noun that the number counts.
+#: What may follow "the second" or "image 1, 2" without being a noun that is counted.
 FUNCTION_WORDS = frozenset(
+    _table(
+        """
+    a about above across after against all along also although always among an and any are as at be
+    because been before being below beneath between both but by can contain contained contains could
+    depict depicted depicts did do does each either else for from given had has have having he her
+    here his how however i if in inside instead into is it its just like may might must near neither
+    no nor not of off on only or our outside over perhaps please respectively shall she should shown
+    shows since so some still taken than that the their them then there these they this those though
+    through to together too toward towards under unless until up upon using versus vs was we were
+    what when where whereas whether which while who whom whose why will with within without would
+    yet you your
     """
-    a about above across after against all along also although always among an and any appear
-    appeared appears are as at be because been before being below belong belongs beneath between
-    both but by came can come comes compared contain contained contains corresponding could depict
-    depicted depicts did differ differs different display displayed displays do does each either
-    else feature features for from given had has have having he her here his how however i if in
-    include includes inside instead into is it its just like look looks match matches may might
-    more most must near neither no nor not of off on only or our out outside over perhaps please
-    represent represents resemble resembles respectively same seem seems shall share shares she
-    should show showed showing shown shows side similar since so some still such taken than that
-    the their them then there these they this those though through to together too toward towards
-    under unless until up upon use used using versus vs was we were what when where whereas whether
-    which while who whom whose why will with within without would yet you your
-    """.split()
+    )
+)
+#: Words that may follow "image 1 and 2" or stand between "the images" and "the first one"; some
+#: could be nouns after an ordinal ("the first match").
+VERBS = frozenset(
+    _table(
+        """
+    appear appeared appears belong belongs come comes compared corresponding differ differs
+    different display displayed displays feature features include includes look looks match matches
+    more most represent represents resemble resembles same seem seems share shares show showed
+    showing side similar such use used
+    """
+    )
 )
 #: What may follow "the first" without being a noun that it counts.
 COMPARATIVES = frozenset(
-    """
+    _table(
+        """
     better bigger brighter clearer closer colder darker denser fainter farther fewer further heavier
     higher larger lighter longer louder lower nearer newer older redder sharper shorter simpler
     slower smaller thicker thinner warmer whiter wider younger
-    """.split()
+    """
+    )
 )
 #: Words that stand between "the images" and "the first one" without being what "one" means.
-PLAIN_WORDS = FUNCTION_WORDS | COMPARATIVES | frozenset(
-    """
-    alike best brightest can choose closely closest compare darkest decide determine differently else equal exactly find first follow following
+PLAIN_WORDS = (
+    FUNCTION_WORDS
+    | VERBS
+    | COMPARATIVES
+    | frozenset(
+        _table(
+            """
+    alike best brightest can choose closely closest compare darkest decide determine differently
+    else equal exactly find first follow following
     identical identify judge largest least less many match most much nearest one options out part
     pick prefer quality reference second select sharpest smallest than third tell true visually
-    """.split()
+    """
+        )
+    )
 )
 
 

@@ -1,0 +1,249 @@
+"""The one command, ``perl-env``. Heavy packages are imported by the subcommand that needs them.
+
+Exit codes: 0 done; 2 the user's input is wrong (one line says what, where, expected, got); 1 a fault of
+ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from perl_env.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Multi-image questions in other orders: train on them, measure how much the order matters.",
+)
+console = Console()
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
+
+
+@app.command("list")
+def list_tasks(
+    task: Annotated[str | None, typer.Option(help="Show the first questions of this task or folder.")] = None,
+    split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
+    limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = 5,
+    strict: Annotated[bool, typer.Option("--strict", help="A folder's unusable row is an error.")] = False,
+) -> None:
+    """List the tasks, or a task's first questions and the rows that it left out."""
+    from rich.table import Table
+
+    from perl_env.registration import TASKS, load_source
+
+    if task is None:
+        table = Table("task", "what it asks")
+        for each in TASKS.values():
+            table.add_row(each.name, each.summary)
+        console.print(table)
+        return
+    source = load_source(task, split=split, **({"strict": True} if strict else {}))
+    table = Table("index", "kind", "order class", "images", "question", "gold")
+    for index in range(min(limit, len(source))):
+        question = source[index]
+        table.add_row(
+            str(index), question.kind, str(question.order_class), str(len(question.images)),
+            _plain(question.text), _plain(question.answer),
+        )  # fmt: skip
+    console.print(table)
+    excluded = getattr(source, "excluded", ())
+    console.print(f"{len(source)} questions, {len(excluded)} rows left out", highlight=False)
+    for row in excluded:
+        console.print(f"  line {row.line}: {row.reason}", markup=False, highlight=False)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file; its first comment says how it is run.")],
+    out: Out,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
+    ] = None,
+) -> None:
+    """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
+    import yaml
+
+    from agents.run_config import config_from_dict, read_settings
+    from agents.training import train as run_training
+
+    settings = read_settings(config, overrides or ())
+    run = config_from_dict(settings)
+    with training_display(run.settings.steps) as show:
+        model = run_training(run, out, show, config_text=yaml.safe_dump(settings, sort_keys=False))
+    console.print(f"model: {model}", markup=False, highlight=False)
+
+
+@app.command("eval")
+def evaluate(
+    model: Annotated[str, typer.Option(help='A Hugging Face folder, or "embedded".')],
+    task: Annotated[str, typer.Option(help="A task, or a folder with questions.jsonl.")],
+    out: Out,
+    orders: Annotated[int, typer.Option(min=1, help="In how many orders a question is asked.")] = 6,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each order; 2 or more give the noise floor.")] = 2,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions.")] = None,
+    split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
+    temperature: Annotated[float, typer.Option(min=0, help="Of the sampler; 0 is greedy.")] = 1.0,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Where a reply is cut.")] = 2048,
+    instruction: Annotated[str | None, typer.Option(help="Last line of every prompt; the paper's by default.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="A question that cannot be used is an error.")] = False,
+) -> None:
+    """Measure a model's order-robustness; the same command continues a run that was stopped."""
+    from agents.engines import SamplingParams, make_engine
+    from evals.harness import run_evaluation
+    from evals.report import summary_table
+    from perl_env.prompts import INSTRUCTION
+    from perl_env.registration import load_questions
+
+    source = {"task": task, "split": split, "limit": limit, "seed": seed}
+    questions = load_questions(**source)  # type: ignore[arg-type]
+    engine = make_engine(model)
+    with progress_display() as show:
+        result = run_evaluation(
+            engine, questions, out, orders=orders, repeats=repeats,
+            sampling=SamplingParams(temperature, max_new_tokens, seed),
+            instruction=INSTRUCTION if instruction is None else instruction, seed=seed,
+            progress=lambda done, total: show("replies", done, total),
+            model=model, task=task, questions_from=source, strict=strict,
+        )  # fmt: skip
+    console.print(summary_table([result.as_run()]))
+    console.print(f"report: {out / 'report.html'}", markup=False, highlight=False)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of evaluations; the first is the baseline.")],
+    out: Annotated[Path, typer.Option("--out", help="The HTML file.")],
+) -> None:
+    """Write one HTML report about one or several evaluations."""
+    from evals.report import report_directories
+
+    console.print(f"report: {report_directories(runs, out)}", markup=False, highlight=False)
+
+
+@app.command()
+def demo(
+    out: Out,
+    seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
+) -> None:
+    """Measure the embedded model, train it with and without permutation, measure again."""
+    from evals.demo import DemoSettings, run_demo
+    from evals.demo_display import show_result
+
+    with progress_display() as show:
+        result = run_demo(out, DemoSettings(seed=seed), show)
+    show_result(console, result)
+    if not result.shown:
+        raise typer.Exit(1)
+
+
+Show = Callable[[str, int, int], None]
+
+
+@contextmanager
+def progress_display() -> Iterator[Show]:
+    """Bars in a terminal, a line now and then elsewhere."""
+    if not console.is_terminal:
+        yield _plain_progress()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks: dict[str, int] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done)  # type: ignore[arg-type]
+
+        yield show
+
+
+def _plain_progress() -> Show:
+    """Prints a stage at each fifth of the way."""
+    shown: dict[str, int] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        fifth = done * 5 // max(total, 1)
+        if fifth > shown.get(stage, -1):
+            shown[stage] = fifth
+            print(f"{stage}: {done} of {total}", flush=True)
+
+    return show
+
+
+#: What the training display shows of a step's metrics: name there, name here.
+TRAINING_COLUMNS = {
+    "env_runners/episode_return_mean": "reward",
+    "env_runners/accuracy": "accuracy",
+    "groups/dropped_share": "dropped",
+    "learners/default_policy/loss": "loss",
+    "learners/default_policy/entropy": "entropy",
+    "learners/default_policy/grad_norm": "gradient norm",
+    "env_runners/reply_tokens": "reply tokens",
+}
+
+
+@contextmanager
+def training_display(steps: int) -> Iterator[Callable]:
+    """A live table in a terminal, one line a step elsewhere."""
+    if not console.is_terminal:
+
+        def line(step: int, metrics) -> None:
+            values = (f"{label} {metrics[name]:.4g}" for name, label in TRAINING_COLUMNS.items() if name in metrics)
+            print(f"step {step} of {steps}: " + ", ".join(values), flush=True)
+
+        yield line
+        return
+    from rich.live import Live
+    from rich.table import Table
+
+    rows: list[list[str]] = []
+
+    def table() -> Table:
+        shown = Table("step", *TRAINING_COLUMNS.values(), title=f"training, {steps} steps")
+        for row in rows[-12:]:
+            shown.add_row(*row)
+        return shown
+
+    with Live(table(), console=console, refresh_per_second=4) as live:
+
+        def row(step: int, metrics) -> None:
+            values = (f"{metrics[name]:.4g}" if name in metrics else "–" for name in TRAINING_COLUMNS)
+            rows.append([str(step), *values])
+            live.update(table())
+
+        yield row
+
+
+def _plain(text: str, limit: int = 60) -> str:
+    """Text of a data set, safe to show: one line, no markup, no control characters."""
+    from rich.markup import escape
+
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return escape(clean if len(clean) <= limit else clean[: limit - 1] + "…")
+
+
+def main() -> None:
+    """Run the command; wrong input ends with one line and exit code 2."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # models are folders: nothing is looked up
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

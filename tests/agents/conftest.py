@@ -1,0 +1,93 @@
+"""What tests of the agents share: a task that is learned in seconds."""
+
+from __future__ import annotations
+
+import os
+
+import gymnasium
+import numpy as np
+import pytest
+
+from perl_env.env import QuestionEnv
+from perl_env.question import Question
+from perl_env.questions import QuestionList
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Tiny tensors gain nothing from a second thread, and lose much where cores are shared."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def make_questions(count: int = 24, seed: int = 0) -> list[Question]:
+    """Questions of several order classes: three pictures, two, and a single one."""
+    rng = np.random.default_rng(seed)
+    questions = []
+    for index in range(count):
+        shown = (3, 2, 1)[index % 3]
+        questions.append(
+            Question(
+                images=tuple(rng.integers(0, 256, (28, 28, 3), dtype=np.uint8) for _ in range(shown)),
+                text=f"image {index}?",
+                answer=str(index % 2),
+                order_class="single" if shown == 1 else "invariant",
+                key=str(index),
+            )
+        )
+    return questions
+
+
+class LetterEnv(QuestionEnv):
+    """Rewards each reply by its share of small "e": a random model learns that within seconds."""
+
+    def __init__(self, config=None, questions: int = 24, reward: str = "letter"):
+        settings = dict(config or {})
+        self.reward = settings.get("reward", reward)
+        source = QuestionList(make_questions(settings.get("questions", questions)))
+        super().__init__(source, instruction="")
+
+    def step(self, action):
+        observation, _, terminated, truncated, info = super().step(action)
+        share = action.count("e") / max(1, len(action)) if self.reward == "letter" else 1.0
+        return observation, share, terminated, truncated, info | {"correct": share > 0}
+
+
+class FlakyEnv(LetterEnv):
+    """Its process dies once, at a question of one's choice."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.die_at, self.marker = config["die_at"], config["marker"]
+
+    def reset(self, *, seed=None, options=None):
+        if (options or {}).get("index") == self.die_at and not os.path.exists(self.marker):
+            with open(self.marker, "x", encoding="utf-8"):
+                os._exit(1)
+        return super().reset(seed=seed, options=options)
+
+
+def tiny_config(model, env: type[gymnasium.Env] = LetterEnv, **training):
+    """A run that takes a tenth of a second a step."""
+    from agents import GRPOConfig
+
+    settings = {
+        "lr": 3e-3,
+        "orders_per_question": 2,
+        "rollouts_per_order": 4,
+        "questions_per_step": 6,
+        "minibatches": 1,
+        "micro_batch_size": 64,
+        "kl_coefficient": 0.0,
+    }
+    return (
+        GRPOConfig()
+        .environment(env)
+        .pretrained(model, dtype="float32")
+        .training(**{**settings, **training})
+        .env_runners(num_env_runners=0, max_new_tokens=4)
+        .learners(num_learners=0)
+        .fault_tolerance(delay_between_env_runner_restarts_s=0.0)
+        .debugging(seed=0, log_level="ERROR")
+    )

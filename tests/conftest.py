@@ -1,0 +1,35 @@
+"""What all tests share: a tiny model with random weights, one Ray session."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+#: The words that the tiny model's tokenizer is trained on.
+TEXTS = ["Which image is the same as the reference image? the red one image 1 image 2 image 3 " * 20]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """A folder with a random Qwen2.5-VL of a million parameters."""
+    from agents.tiny_vlm import build_tiny_vlm
+
+    return build_tiny_vlm(tmp_path_factory.mktemp("model") / "tiny", seed=0, texts=TEXTS)
+
+
+@pytest.fixture(scope="session")
+def ray_session():
+    """Ray, started once for all tests that need actors; eight logical processors on any machine."""
+    import ray
+
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init(
+        num_cpus=8,
+        include_dashboard=False,
+        object_store_memory=200 * 2**20,
+        logging_level="ERROR",
+        log_to_driver=False,
+    )
+    yield
+    ray.shutdown()

@@ -1,0 +1,134 @@
+"""The one command, as a user types it: what it does, its exit codes, its one line of complaint."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def perl_env(*arguments, code=0):
+    """Run the command in a fresh process; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "evals.cli", *map(str, arguments)],
+        capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_every_subcommand_has_help():
+    shown = perl_env("--help")
+    for command in ("demo", "train", "eval", "report", "list"):
+        assert command in shown
+        assert "--help" in perl_env(command, "--help")
+
+
+def test_the_tasks_are_listed():
+    shown = perl_env("list")
+    for task in ("perl/Shapes-v0", "perl/Digits-v0", "perl/Folder-v0"):
+        assert task in shown
+    assert "which-image" in perl_env("list", "--task", "perl/Digits-v0")
+
+
+def folder_with_bad_rows(path):
+    from perl_env.registration import load_questions
+    from perl_env.tasks.folder import write_folder
+
+    write_folder(load_questions("perl/Shapes-v0", limit=4, kinds=["which-image"]), path)
+    with (path / "questions.jsonl").open("a") as file:
+        file.write('{"images": ["nowhere.png"], "question": "?", "answer": "x", "order_class": "single"}\n')
+        file.write("not json\n")
+
+
+def test_bad_rows_of_a_folder_are_counted_and_listed(tmp_path):
+    folder_with_bad_rows(tmp_path)
+    shown = perl_env("list", "--task", tmp_path)
+    assert "4 questions, 2 rows left out" in shown
+    assert "line 5" in shown
+    assert "line 6" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["list", "--task", "perl/Shpes-v0"], "'perl/Shapes-v0' (the nearest)"),
+        (["list", "--task", "perl/Shapes-v0", "--split", "val"], "unknown split"),
+        (["list", "--task", "BAD_FOLDER", "--strict"], "questions.jsonl"),
+        (["eval", "--model", "nowhere", "--task", "perl/Shapes-v0", "--out", "OUT"], "no such model folder"),
+        (["eval", "--model", "EMPTY", "--task", "perl/Shapes-v0", "--out", "OUT"], "without a usable processor"),
+        (["train", "nowhere.yaml", "--out", "OUT"], "no such configuration"),
+        (["train", "TINY", "--set", "training.clip_hi=1", "--out", "OUT"], "'clip_high' (the nearest)"),
+        (["train", "TINY", "--set", "training.lr", "--out", "OUT"], "section.key=value"),
+        (["train", "TINY", "--set", "environment.env=perl_env:perl/Shpes-v0", "--out", "OUT"], "Shapes-v0"),
+        (["train", "TINY", "--out", "FULL"], "folder is not empty"),
+        (["report", "EMPTY", "--out", "OUT"], "no run directory"),
+    ],
+    ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else "",
+)
+def test_wrong_input_is_told_in_one_line_with_exit_code_2(tmp_path, arguments, complaint):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "precious.txt").write_text("mine")
+    (tmp_path / "bad").mkdir()
+    folder_with_bad_rows(tmp_path / "bad")
+    places = {
+        "OUT": tmp_path / "out", "EMPTY": tmp_path / "empty", "FULL": tmp_path / "full",
+        "BAD_FOLDER": tmp_path / "bad", "TINY": CONFIGS / "tiny_shapes.yaml",
+    }  # fmt: skip
+    shown = perl_env(*(places.get(argument, argument) for argument in arguments), code=2)
+    assert shown.startswith("error: ")
+    assert complaint in shown
+    assert len(shown.strip().splitlines()) == 1
+    assert (tmp_path / "full" / "precious.txt").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_evaluation_writes_its_folder_and_is_continued_by_the_same_command(tmp_path):
+    command = (
+        "eval", "--model", "embedded", "--task", "perl/Shapes-v0", "--limit", 6, "--orders", 3,
+        "--max-new-tokens", 16, "--instruction", "", "--out", tmp_path / "run",
+    )  # fmt: skip
+    shown = perl_env(*command)
+    assert "flip rate" in shown.lower()
+    replies = pd.read_json(tmp_path / "run" / "replies.jsonl", lines=True)
+    assert set(replies["repeat"]) == {0, 1}
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["task"] == "perl/Shapes-v0"
+    before = (tmp_path / "run" / "replies.jsonl").read_bytes()
+    lines = before.splitlines(keepends=True)
+    (tmp_path / "run" / "replies.jsonl").write_bytes(b"".join(lines[:10]) + lines[10][:20])
+    perl_env(*command)
+    assert sorted((tmp_path / "run" / "replies.jsonl").read_bytes().splitlines()) == sorted(before.splitlines())
+    perl_env("report", tmp_path / "run", "--out", tmp_path / "both.html")
+    assert "<html" in (tmp_path / "both.html").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["both.html", "run"]
+
+
+@pytest.mark.slow
+def test_training_writes_a_model_and_goes_on_where_it_was_stopped(tmp_path):
+    def command(out, steps):
+        return (
+            "train", CONFIGS / "tiny_shapes.yaml", "--out", tmp_path / out, "--set", "run.steps=2",
+            "--set", "training.questions_per_step=2", "--set", "training.rollouts_per_order=2",
+            "--set", "run.checkpoint_every=1", "--set", f"env_runners.max_new_tokens={steps}",
+        )  # fmt: skip
+
+    shown = perl_env(*command("run", 12))
+    assert "step 2 of 2" in shown
+    lines = [json.loads(line) for line in (tmp_path / "run" / "progress.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "checkpoint", "config.yaml", "model", "progress.jsonl", "tensorboard",
+    }  # fmt: skip
+    from agents.engines import Prompt, SamplingParams, make_engine
+    from perl_env.registration import load_questions
+
+    engine = make_engine(tmp_path / "run" / "model")
+    (question,) = load_questions("perl/Shapes-v0", limit=1)
+    assert engine.generate([Prompt(question.images, question.text)], 1, SamplingParams(0, 4))
+    assert "folder holds a run of another configuration" in perl_env(*command("run", 13), code=2)
+    assert "step" not in perl_env(*command("run", 12))  # nothing is left to do
