@@ -81,7 +81,9 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
     def make_env(self) -> None:
         """Make the one environment in which all groups are played, one after the other."""
         context = EnvContext(
-            self.config.env_config, worker_index=self.worker_index or 0, num_workers=self.num_workers
+            self.config.env_config,
+            worker_index=self.worker_index or 0,
+            num_workers=self.num_workers,
         )
         self.env: gymnasium.Env = self._env_creator(context)
         self.source: QuestionSource = question_source(self.env)
@@ -133,7 +135,9 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
         flat = [one for group in asked for one in group]
         with self.metrics.log_time(SAMPLE_TIMER):
             replies = iter(self._generate(flat, self.config.temperature))
-            outcomes = [[(one, self._judge(one, next(replies))) for one in group] for group in asked]
+            outcomes = [
+                [(one, self._judge(one, next(replies))) for one in group] for group in asked
+            ]
         everything = [out for group in outcomes for _, outs in group for out in outs]
         self._finish(everything)
         self.metrics.log_value(WEIGHTS_SEQ_NO, self._weights_seq_no, reduce="mean")
@@ -149,7 +153,9 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
                 shown.append((order, self._reset(plan.question_index, order)))
             except UnsoundRewriteError as error:
                 # The canonical order needs no rewriting, so there is always one that works.
-                logger.warning("question %d is not asked in order %s: %s", plan.question_index, order, error)
+                logger.warning(
+                    "question %d is not asked in order %s: %s", plan.question_index, order, error
+                )
                 self.metrics.log_value("orders_refused", 1, reduce="sum")
         total = self.config.orders_per_question * self.config.rollouts_per_order
         return [
@@ -228,7 +234,11 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
             self._next_evaluated = 0
         asked = [self._next_to_evaluate() for _ in range(num_episodes or num_timesteps or 1)]
         replies = self._generate(asked, self.config.temperature if explore else 0.0)
-        outcomes = [out for one, reply in zip(asked, replies, strict=True) for out in self._judge(one, reply)]
+        outcomes = [
+            out
+            for one, reply in zip(asked, replies, strict=True)
+            for out in self._judge(one, reply)
+        ]
         return self._finish(outcomes)
 
     def _next_to_evaluate(self) -> Asked:

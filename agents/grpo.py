@@ -257,9 +257,9 @@ class GRPO(Algorithm):
     @override(Algorithm)
     def save_to_path(self, path: str | Path | None = None, **kwargs: Any) -> str:
         """Write a checkpoint; it also holds the processor, in ``processor``."""
-        path = super().save_to_path(path, **kwargs)
-        PromptProcessor(self.config.model_path).save(Path(path) / "processor")
-        return path
+        saved = super().save_to_path(path, **kwargs)
+        PromptProcessor(self.config.model_path).save(Path(saved) / "processor")
+        return saved
 
     @override(Algorithm)
     def restore_from_path(self, path: str | Path, *args: Any, **kwargs: Any) -> None:

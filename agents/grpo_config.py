@@ -72,7 +72,7 @@ class GRPOConfig(AlgorithmConfig):
         self.grad_clip = 1.0
         self.grad_clip_by = "global_norm"
         self.seed = 0
-        self._model_config = {}
+        self._model_config: dict[str, Any] = {}
 
         self.env_runner_cls = GroupEnvRunner
         self.num_env_runners = 1
@@ -92,7 +92,7 @@ class GRPOConfig(AlgorithmConfig):
     def pretrained(
         self, path: str | Path, *, dtype: str = "auto", attention: str = "sdpa"
     ) -> GRPOConfig:
-        """Which model is trained. (RLlib uses the name ``model`` for something else.)
+        """Which model is trained (RLlib uses the name ``model`` for something else).
 
         Args:
             path: a Hugging Face folder with model and processor.
@@ -286,7 +286,9 @@ def check_keys(
     for key in given:
         if key not in allowed:
             near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
-            expected = f"{near[0]!r} (the nearest)" if near else f"one of {', '.join(sorted(known))}"
+            expected = (
+                f"{near[0]!r} (the nearest)" if near else f"one of {', '.join(sorted(known))}"
+            )
             raise InputError("unknown setting", where=where, expected=expected, got=repr(key))
 
 
@@ -319,4 +321,6 @@ def _at_least(name: str, value: Any, least: int, whole: bool = False) -> None:
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number or value < least:
         kind = "a whole number" if whole else "a number"
-        raise InputError("unusable value", where=name, expected=f"{kind} of at least {least}", got=repr(value))
+        raise InputError(
+            "unusable value", where=name, expected=f"{kind} of at least {least}", got=repr(value)
+        )

@@ -99,9 +99,7 @@ class GRPOTorchLearner(TorchLearner):
             optimizer.zero_grad(set_to_none=True)
         for batch in self._batches(groups, totals):
             batches = {DEFAULT_MODULE_ID: batch}
-            losses = self.compute_losses(
-                fwd_out=self.module.forward_train(batches), batch=batches
-            )
+            losses = self.compute_losses(fwd_out=self.module.forward_train(batches), batch=batches)
             sum(losses.values()).backward()
         if self.distributed:
             self._sum_gradients()
@@ -123,7 +121,11 @@ class GRPOTorchLearner(TorchLearner):
             self.config.max_new_tokens,
         )
         for batch in micro_batches(
-            rows, self.config.micro_batch_size, self._processor, self.config.temperature, self._device
+            rows,
+            self.config.micro_batch_size,
+            self._processor,
+            self.config.temperature,
+            self._device,
         ):
             if self._reference is not None:
                 with torch.no_grad():
@@ -169,7 +171,11 @@ class GRPOTorchLearner(TorchLearner):
                 dist.broadcast(tensor.detach(), src=0)
 
     def _totals(self, groups: Sequence[Group]) -> Totals:
-        counts = (len(groups), sum(g.num_replies for g in groups), sum(g.num_tokens for g in groups))
+        counts = (
+            len(groups),
+            sum(g.num_replies for g in groups),
+            sum(g.num_tokens for g in groups),
+        )
         return Totals(*self._reduced([torch.tensor(float(count)) for count in counts]))
 
     def _sum_gradients(self) -> None:

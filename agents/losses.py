@@ -34,7 +34,9 @@ class Totals:
     tokens: float
 
 
-def reply_weight(kind: LossKind, length: int, group_size: int, totals: Totals, max_length: int) -> float:
+def reply_weight(
+    kind: LossKind, length: int, group_size: int, totals: Totals, max_length: int
+) -> float:
     """The weight of each token of one reply in the loss of its update.
 
     Args:
@@ -61,7 +63,9 @@ def reply_weight(kind: LossKind, length: int, group_size: int, totals: Totals, m
         return 1.0 / (max_length * totals.replies)
     if kind == "dapo":
         return 1.0 / totals.tokens
-    raise InputError("unknown loss", where="loss", expected=f"one of {', '.join(LOSS_KINDS)}", got=kind)
+    raise InputError(
+        "unknown loss", where="loss", expected=f"one of {', '.join(LOSS_KINDS)}", got=kind
+    )
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,14 @@ from agents.engines.base import Prompt
 from agents.model_folder import model_folder
 from perl_env.errors import InputError
 
-
 #: Tokens that stand for pictures or frame them, in the families that have them.
-_VISION_TOKENS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>")
+_VISION_TOKENS = (
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class PromptProcessor:
         self.pad_token_id: int = self.tokenizer.pad_token_id
         self.eos_token_ids = frozenset(_eos_token_ids(folder, self.tokenizer))
         vocabulary = self.tokenizer.get_vocab()
-        named = (getattr(self.processor, name, None) for name in ("image_token", "video_token"))
+        named = [str(getattr(self.processor, name, "")) for name in ("image_token", "video_token")]
         self._vision_tokens = sorted(
             {token for token in (*named, *_VISION_TOKENS) if token in vocabulary}
         )

@@ -1,11 +1,11 @@
 """From a YAML file to a configured run: sections are ``GRPOConfig``'s methods, keys their arguments.
 
-    run: {steps: 100, seed: 0}
-    environment: {env: "perl_env:perl/Shapes-v0", env_config: {split: train}}
-    pretrained: {path: models/Qwen2.5-VL-7B-Instruct}
-    training: {lr: 1.0e-6, orders_per_question: 2}
-    env_runners: {num_env_runners: 4, max_new_tokens: 2048}
-    learners: {num_learners: 8, num_gpus_per_learner: 1}
+run: {steps: 100, seed: 0}
+environment: {env: "perl_env:perl/Shapes-v0", env_config: {split: train}}
+pretrained: {path: models/Qwen2.5-VL-7B-Instruct}
+training: {lr: 1.0e-6, orders_per_question: 2}
+env_runners: {num_env_runners: 4, max_new_tokens: 2048}
+learners: {num_learners: 8, num_gpus_per_learner: 1}
 """
 
 from __future__ import annotations
@@ -82,11 +82,15 @@ def read_settings(path: str | Path, overrides: Iterable[str] = ()) -> dict[str, 
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError("no such configuration", where=str(path), expected="a YAML file", got="nothing there")
+        raise InputError(
+            "no such configuration", where=str(path), expected="a YAML file", got="nothing there"
+        )
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError("not readable as YAML", where=str(path), expected="sections with keys", got=error) from error
+        raise InputError(
+            "not readable as YAML", where=str(path), expected="sections with keys", got=error
+        ) from error
     return apply_overrides(settings or {}, overrides)
 
 
@@ -101,7 +105,9 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
     perl_env.errors.InputError: unknown setting: configuration: expected 'training' (the nearest), got 'trainning'
     """
     if not isinstance(settings, Mapping):
-        raise InputError("no configuration", expected="sections with keys", got=type(settings).__name__)
+        raise InputError(
+            "no configuration", expected="sections with keys", got=type(settings).__name__
+        )
     known = ("run", *SECTIONS)
     check_keys("configuration", settings, known, known)
     for section, keys in settings.items():
@@ -110,12 +116,16 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
     config = GRPOConfig().debugging(seed=run.seed)
     for section in SECTIONS:
         if keys := settings.get(section):
+            if section in ("training", "env_runners"):
+                keys = {name: as_number(value) for name, value in keys.items()}
             try:
                 getattr(config, section)(**keys)
             except (TypeError, ValueError) as error:
                 if isinstance(error, InputError):
                     raise
-                raise InputError("unusable section", where=section, expected="its settings", got=error) from error
+                raise InputError(
+                    "unusable section", where=section, expected="its settings", got=error
+                ) from error
     if config.order_schedule == "linear" and config.total_steps is None:
         config.training(total_steps=run.steps)
     try:
@@ -123,7 +133,9 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("configuration cannot work", expected="consistent settings", got=error) from error
+        raise InputError(
+            "configuration cannot work", expected="consistent settings", got=error
+        ) from error
     return Run(run, config)
 
 
@@ -131,7 +143,9 @@ def _check_section(section: str, keys: Any) -> None:
     if keys is None:
         return
     if not isinstance(keys, Mapping):
-        raise InputError("section without keys", where=section, expected="key: value lines", got=keys)
+        raise InputError(
+            "section without keys", where=section, expected="key: value lines", got=keys
+        )
     known = section_keys(section)
     check_keys(section, keys, known, known)
 
@@ -141,7 +155,9 @@ def section_keys(section: str) -> list[str]:
     if section == "run":
         return [field.name for field in dataclasses.fields(RunSettings)]
     if section == "pretrained":
-        return [name for name in inspect.signature(GRPOConfig.pretrained).parameters if name != "self"]
+        return [
+            name for name in inspect.signature(GRPOConfig.pretrained).parameters if name != "self"
+        ]
     return settings_of(section)
 
 
@@ -155,13 +171,17 @@ def apply_overrides(settings: Mapping[str, Any], overrides: Iterable[str]) -> di
     {'training': {'lr': 0.5}, 'run': {'steps': 3}}
     """
     if not isinstance(settings, Mapping):
-        raise InputError("no configuration", expected="sections with keys", got=type(settings).__name__)
+        raise InputError(
+            "no configuration", expected="sections with keys", got=type(settings).__name__
+        )
     result = copy.deepcopy(dict(settings))
     for override in overrides:
         dotted, equals, value = override.partition("=")
         *parents, key = dotted.split(".")
         if not equals or not parents or not key:
-            raise InputError("unusable override", where="--set", expected="section.key=value", got=repr(override))
+            raise InputError(
+                "unusable override", where="--set", expected="section.key=value", got=repr(override)
+            )
         place = result
         for parent in parents:
             if not isinstance(place.setdefault(parent, {}), dict):
@@ -172,20 +192,23 @@ def apply_overrides(settings: Mapping[str, Any], overrides: Iterable[str]) -> di
 
 
 def _value(text: str) -> Any:
-    """A value as YAML reads it; numbers such as 1e-4, which YAML takes for text, too."""
+    """A value as YAML reads it."""
     try:
-        value = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InputError("unusable value", where="--set", expected="a YAML value", got=repr(text)) from error
-    return as_number(value)
+        raise InputError(
+            "unusable value", where="--set", expected="a YAML value", got=repr(text)
+        ) from error
 
 
 def as_number(value: Any) -> Any:
-    """``value`` as a number where it is text that means one.
+    """``value`` as a number where it is text that means one: YAML takes ``1e-4`` for text.
 
-    >>> as_number("1e-4"), as_number("linear")
-    (0.0001, 'linear')
+    >>> as_number("1e-4"), as_number("linear"), as_number([0, "1e3"])
+    (0.0001, 'linear', [0, 1000.0])
     """
+    if isinstance(value, list):
+        return [as_number(entry) for entry in value]
     if isinstance(value, str):
         try:
             return float(value)

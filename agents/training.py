@@ -1,10 +1,10 @@
 """One training run from start to end, into one folder.
 
-    config.yaml        the configuration as it ran
-    progress.jsonl     one line a training step
-    tensorboard/       the same as scalars
-    checkpoint/        RLlib's, from which the run continues
-    model/             the result, a plain Hugging Face folder with processor
+config.yaml        the configuration as it ran
+progress.jsonl     one line a training step
+tensorboard/       the same as scalars
+checkpoint/        RLlib's, from which the run continues
+model/             the result, a plain Hugging Face folder with processor
 """
 
 from __future__ import annotations
@@ -155,7 +155,11 @@ class ProgressLog:
         path = out / PROGRESS
         kept = []
         if path.exists():
-            kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _step_of(line) <= done]
+            kept = [
+                line
+                for line in path.read_text(encoding="utf-8").splitlines()
+                if _step_of(line) <= done
+            ]
         path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8")
         self._writer = SummaryWriter(str(out / TENSORBOARD), purge_step=done + 1)

@@ -1,6 +1,6 @@
 """Episodes, permutations and rewritten texts a second, on one core.
 
-    python -m benchmarks.env_throughput
+python -m benchmarks.env_throughput
 """
 
 from __future__ import annotations

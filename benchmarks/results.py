@@ -22,7 +22,11 @@ def machine() -> dict[str, Any]:
     model = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.split(":")[1].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if line.startswith("model name")
+        ]
         model = names[0] if names else model
     return {"processor": model, "cores": os.cpu_count(), "python": platform.python_version()}
 
@@ -52,5 +56,10 @@ def publish(name: str, figures: Mapping[str, Mapping[str, float]], unit: str) ->
         table.add_row(label, *(f"{figure[key]:,.0f}" for key in ("median", "min", "max")))
     Console().print(table)
     FOLDER.mkdir(exist_ok=True)
-    content = {"machine": machine(), "command": f"python -m benchmarks.{name}", "unit": unit, "figures": figures}
+    content = {
+        "machine": machine(),
+        "command": f"python -m benchmarks.{name}",
+        "unit": unit,
+        "figures": figures,
+    }
     (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")

@@ -31,10 +31,14 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is 
 
 @app.command("list")
 def list_tasks(
-    task: Annotated[str | None, typer.Option(help="Show the first questions of this task or folder.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Show the first questions of this task or folder.")
+    ] = None,
     split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
     limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = 5,
-    strict: Annotated[bool, typer.Option("--strict", help="A folder's unusable row is an error.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A folder's unusable row is an error.")
+    ] = False,
 ) -> None:
     """List the tasks, or a task's first questions and the rows that it left out."""
     from rich.table import Table
@@ -64,7 +68,9 @@ def list_tasks(
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML file; its first comment says how it is run.")],
+    config: Annotated[
+        Path, typer.Argument(help="YAML file; its first comment says how it is run.")
+    ],
     out: Out,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
@@ -89,14 +95,20 @@ def evaluate(
     task: Annotated[str, typer.Option(help="A task, or a folder with questions.jsonl.")],
     out: Out,
     orders: Annotated[int, typer.Option(min=1, help="In how many orders a question is asked.")] = 6,
-    repeats: Annotated[int, typer.Option(min=1, help="How often each order; 2 or more give the noise floor.")] = 2,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="How often each order; 2 or more give the noise floor.")
+    ] = 2,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions.")] = None,
     split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
     temperature: Annotated[float, typer.Option(min=0, help="Of the sampler; 0 is greedy.")] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Where a reply is cut.")] = 2048,
-    instruction: Annotated[str | None, typer.Option(help="Last line of every prompt; the paper's by default.")] = None,
+    instruction: Annotated[
+        str | None, typer.Option(help="Last line of every prompt; the paper's by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
-    strict: Annotated[bool, typer.Option("--strict", help="A question that cannot be used is an error.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A question that cannot be used is an error.")
+    ] = False,
 ) -> None:
     """Measure a model's order-robustness; the same command continues a run that was stopped."""
     from agents.engines import SamplingParams, make_engine
@@ -122,7 +134,9 @@ def evaluate(
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of evaluations; the first is the baseline.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of evaluations; the first is the baseline.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The HTML file.")],
 ) -> None:
     """Write one HTML report about one or several evaluations."""
@@ -158,7 +172,12 @@ def progress_display() -> Iterator[Show]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as bars:
         tasks: dict[str, int] = {}
 
@@ -201,7 +220,11 @@ def training_display(steps: int) -> Iterator[Callable]:
     if not console.is_terminal:
 
         def line(step: int, metrics) -> None:
-            values = (f"{label} {metrics[name]:.4g}" for name, label in TRAINING_COLUMNS.items() if name in metrics)
+            values = (
+                f"{label} {metrics[name]:.4g}"
+                for name, label in TRAINING_COLUMNS.items()
+                if name in metrics
+            )
             print(f"step {step} of {steps}: " + ", ".join(values), flush=True)
 
         yield line
@@ -220,7 +243,9 @@ def training_display(steps: int) -> Iterator[Callable]:
     with Live(table(), console=console, refresh_per_second=4) as live:
 
         def row(step: int, metrics) -> None:
-            values = (f"{metrics[name]:.4g}" if name in metrics else "–" for name in TRAINING_COLUMNS)
+            values = (
+                f"{metrics[name]:.4g}" if name in metrics else "–" for name in TRAINING_COLUMNS
+            )
             rows.append([str(step), *values])
             live.update(table())
 

@@ -12,7 +12,9 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from agents.engines import SamplingParams, make_engine
 from agents.model_folder import EMBEDDED
@@ -122,7 +124,7 @@ def measure(
     engine = make_engine(model)
     results = []
     for task, kinds in (("perl/Shapes-v0", SHAPES_KINDS), ("perl/Digits-v0", DIGITS_KINDS)):
-        source = {"split": "test", "seed": settings.seed, "kinds": list(kinds)}
+        source: dict[str, Any] = {"split": "test", "seed": settings.seed, "kinds": list(kinds)}
         questions = load_questions(task, limit=settings.questions, **source)
         stage = f"measuring {name} on {task}"
         results.append(
@@ -131,7 +133,7 @@ def measure(
                 orders=settings.orders, repeats=settings.repeats,
                 sampling=SamplingParams(temperature=0.0, max_new_tokens=20, seed=settings.seed),
                 instruction="", seed=settings.seed,
-                progress=lambda done, total, stage=stage: progress(stage, done, total),
+                progress=partial(progress, stage),
                 model=str(model), task=task, name=name,
                 questions_from={"task": task, "limit": settings.questions, **source}, report=False,
             )
@@ -161,7 +163,9 @@ def compare_claims(results: Sequence[EvaluationResult]) -> tuple[Comparison, ...
         for metric, sign in CLAIMS.items():
             ours, theirs = perl.metrics[metric], other.metrics[metric]
             apart = ours.low > theirs.high if sign > 0 else ours.high < theirs.low
-            found.append(Comparison(metric, other.name, sign * (ours.value - theirs.value) > 0, apart))
+            found.append(
+                Comparison(metric, other.name, sign * (ours.value - theirs.value) > 0, apart)
+            )
     return tuple(found)
 
 
@@ -172,7 +176,9 @@ def run_demo(out: Path, settings: DemoSettings, progress: Progress) -> DemoResul
     for name in MODELS[1:]:
         model = train_arm(name, out, settings, progress)
         results.append(measure(name, model, out, settings, progress))
-    report = write_report([result.as_run() for result in results], results[0].questions, out / "report.html")
+    report = write_report(
+        [result.as_run() for result in results], results[0].questions, out / "report.html"
+    )
     comparisons = compare_claims(results)
     seconds = time.monotonic() - started
     summary = {

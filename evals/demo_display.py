@@ -15,7 +15,9 @@ def show_result(console: Console, result: DemoResult) -> None:
     console.print(summary_table([each.as_run() for each in result.results], title))
     for comparison in result.comparisons:
         console.print(f"  {_sentence(comparison)}", highlight=False)
-    console.print(f"{result.seconds:.0f} seconds; report: {result.report}", markup=False, highlight=False)
+    console.print(
+        f"{result.seconds:.0f} seconds; report: {result.report}", markup=False, highlight=False
+    )
 
 
 def _sentence(comparison: Comparison) -> str:

@@ -155,7 +155,9 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
             gymnasium.logger.warn("render() was called without a render_mode")
             return None
         if self.question is None:
-            raise InputError("nothing to render", where="render", expected="reset first", got="no reset yet")
+            raise InputError(
+                "nothing to render", where="render", expected="reset first", got="no reset yet"
+            )
         from perl_env.rendering import contact_sheet
 
         return contact_sheet(self.question)

@@ -48,7 +48,9 @@ _IMAGE_NOUN = re.compile(
     r"\b(?:images?|pictures?|pics?|photos?|imgs?)(?![^\W\d_])\s*(?:number\b|no\.)?\s*[#_-]?\s*",
     re.IGNORECASE,
 )
-_NAMES_AN_IMAGE = re.compile(r"\d|\b(?:image|picture|pic|photo|img)", re.IGNORECASE)
+_NONE_OR_ALL = re.compile(
+    r"^\W*(?:none|neither|nothing|no (?:image|picture)|both|all)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ def understand(question: Question, stated: str) -> str | None:
         slots = _named_slots(stated, n)
         if slots:
             return ", ".join(f"Image {slot + 1}" for slot in slots)
-        if _NAMES_AN_IMAGE.search(plain(stated)):
-            return None  # names an image that is not there, or in a way we do not understand
+        if not _NONE_OR_ALL.search(plain(stated)):
+            return None  # names an image that is not there, or none at all: no answer to "which"
     return plain(stated) if content_key(stated) else None
 
 

@@ -19,7 +19,9 @@ from perl_env.question import Order
 ListKind = Literal["rank", "sequence"]
 
 _NUMBER = re.compile(r"\d+")
-_ONLY_A_LIST = re.compile(r"\s*[\[({]?\s*\d+(?:\s*(?:,|;|-|–|→|->|>|<|and|\s)\s*\d+)*\s*[\])}]?\s*\.?\s*")
+_ONLY_A_LIST = re.compile(
+    r"\s*[\[({]?\s*\d+(?:\s*(?:,|;|-|–|→|->|>|<|and|\s)\s*\d+)*\s*[\])}]?\s*\.?\s*"
+)
 
 
 def parse_index_list(text: str) -> tuple[int, ...] | None:

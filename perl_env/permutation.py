@@ -91,7 +91,9 @@ def sample_orders(question: Question, k: int, rng: np.random.Generator) -> tuple
     slots, n = movable_slots(question), len(question.images)
     total = math.factorial(len(slots))
     if total <= 720 and k * 2 >= total:  # few enough to list, and many of them wanted
-        others = [o for p in itertools.permutations(slots) if (o := _place(slots, p, n)) != identity(n)]
+        others = [
+            o for p in itertools.permutations(slots) if (o := _place(slots, p, n)) != identity(n)
+        ]
         picked = rng.permutation(len(others))[: k - 1]
         return (identity(n), *(others[i] for i in picked))
     orders = {identity(n): None}

@@ -14,11 +14,11 @@ INSTRUCTION = (
 
 def option_lines(question: Question) -> list[str]:
     """The options with their letters, one a line: ``A. the first image``."""
-    return [f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False)]
+    return [
+        f"{letter}. {option}" for letter, option in zip(LETTERS, question.options, strict=False)
+    ]
 
 
 def question_text(question: Question, instruction: str = INSTRUCTION) -> str:
     """Question, options and instruction as one text; the gold answer is no part of it."""
-    return "\n".join(
-        part for part in (question.text, *option_lines(question), instruction) if part
-    )
+    return "\n".join(part for part in (question.text, *option_lines(question), instruction) if part)

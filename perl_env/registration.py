@@ -53,7 +53,9 @@ class Task:
             if parameter.default is inspect.Parameter.empty and name not in arguments
         ]
         if missing:
-            raise InputError("missing argument", where=self.name, expected=", ".join(missing), got="nothing")
+            raise InputError(
+                "missing argument", where=self.name, expected=", ".join(missing), got="nothing"
+            )
         return self._loader()(**arguments)
 
     @property
@@ -93,7 +95,9 @@ def find_task(name: str) -> Task:
     """
     short = name.removeprefix("perl_env:")
     if short not in TASKS:
-        raise InputError("unknown task", where="task", expected=_nearest(short, list(TASKS)), got=repr(name))
+        raise InputError(
+            "unknown task", where="task", expected=_nearest(short, list(TASKS)), got=repr(name)
+        )
     return TASKS[short]
 
 

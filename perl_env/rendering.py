@@ -41,7 +41,9 @@ def contact_sheet(question: Question) -> np.ndarray:
     return np.asarray(sheet)
 
 
-def _paste(sheet: Image.Image, pen: ImageDraw.ImageDraw, pixels: np.ndarray, x: int, y: int) -> None:
+def _paste(
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, pixels: np.ndarray, x: int, y: int
+) -> None:
     """One picture, scaled to its tile with its proportions kept, in a frame."""
     picture = fit(pixels, _TILE, _TILE)
     left, top = x + (_TILE - picture.width) // 2, y + (_TILE - picture.height) // 2

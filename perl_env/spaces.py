@@ -23,9 +23,9 @@ _SAMPLE_LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz ABC()é中0123456789
 
 
 class FreeText(Space[str]):
-    """Any text of at most ``max_length`` characters.
+    r"""Any text of at most ``max_length`` characters.
 
-    >>> "The answer is \\\\boxed{B}, né?" in FreeText()
+    >>> "The answer is \\boxed{B}, né?" in FreeText()
     True
     """
 

@@ -44,7 +44,7 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str]):
             raise InputError("not an environment of questions", where="env",
                              expected="a perl/… environment", got=env.unwrapped)  # fmt: skip
         self._questions: QuestionEnv = env.unwrapped
-        self.size = size
+        self.size, self.num_actions = size, num_actions
         self.observation_space = spaces.Box(0, 255, (size, size, 3), np.uint8)
         self.action_space = spaces.Discrete(num_actions)
 
@@ -59,16 +59,18 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str]):
         _, info = self.env.reset(seed=seed, options=options)
         question = self._shown()
         choices = count_choices(question)
-        if choices > self.action_space.n:  # type: ignore[attr-defined]
+        if choices > self.num_actions:
             raise InputError("more choices than actions", where=f"question {question.key!r}",
-                             expected=f"at most {self.action_space.n}", got=choices)  # type: ignore[attr-defined]  # fmt: skip
+                             expected=f"at most {self.num_actions}", got=choices)  # fmt: skip
         return self._pixels(question), info
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:  # type: ignore[override]
         """Answer with a choice."""
         question = self._shown()
         answer = LETTERS[int(action)] if question.options else f"Image {int(action) + 1}"
-        _, reward, terminated, truncated, info = self.env.step(f"<think></think>\\boxed{{{answer}}}")
+        _, reward, terminated, truncated, info = self.env.step(
+            f"<think></think>\\boxed{{{answer}}}"
+        )
         return self._pixels(question), float(reward), terminated, truncated, info
 
     def _shown(self) -> Question:

@@ -90,7 +90,14 @@ THOUGHTS = {
     "order": "sort the digits",
 }
 #: Kinds that name images are asked more often: they are what the order of the images is about.
-SHAPES_KINDS = (*KINDS, "which-image", "which-image", "odd-one-out", "match-reference", "image-options")
+SHAPES_KINDS = (
+    *KINDS,
+    "which-image",
+    "which-image",
+    "odd-one-out",
+    "match-reference",
+    "image-options",
+)
 DIGITS_KINDS = ("which-image", "which-image", "sum", "largest", "largest", "order", "odd-one-out")
 
 
@@ -117,7 +124,9 @@ def describe_shapes(choices: Draw) -> Example:
         words = [f"{each.count} {each.colour}" for each in scenes]
         text = "How many shapes of which colour does each image show?"
     elif choices.chance(0.4):
-        scenes = [scene(choices, size=choices.one(("tiny", "small", "medium", "large"))) for _ in range(3)]
+        scenes = [
+            scene(choices, size=choices.one(("tiny", "small", "medium", "large"))) for _ in range(3)
+        ]
         words = [f"{each.size} {each.shape}" for each in scenes]
         text = "What size and shape is in each image?"
     else:
@@ -146,7 +155,13 @@ class Examples:
         self.phase = phase
         self.rng = np.random.default_rng([seed, phase.steps])
         self.sources = [
-            task(split="train", seed=seed, size=10**9, kinds=kinds, gold_slot_decay=phase.gold_slot_decay)
+            task(
+                split="train",
+                seed=seed,
+                size=10**9,
+                kinds=kinds,
+                gold_slot_decay=phase.gold_slot_decay,
+            )
             for task, kinds in ((shapes, SHAPES_KINDS), (digits, DIGITS_KINDS))
         ]
 
@@ -184,7 +199,9 @@ def collate(
     return {name: torch.from_numpy(a) for name, a in arrays.items()}, torch.from_numpy(labels)
 
 
-def reply_loss(model: torch.nn.Module, inputs: dict[str, torch.Tensor], labels: torch.Tensor) -> torch.Tensor:
+def reply_loss(
+    model: torch.nn.Module, inputs: dict[str, torch.Tensor], labels: torch.Tensor
+) -> torch.Tensor:
     """Mean cross-entropy over the replies' tokens; logits are computed for those alone."""
     hidden = model.model(**inputs).last_hidden_state
     targets = labels[:, 1:]
@@ -233,10 +250,14 @@ def train(model: torch.nn.Module, processor: PromptProcessor, phase: Phase, seed
 
 def main() -> None:
     """Build, train in two phases, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--from-phase", type=int, default=1, help="go on from the model in --out with this phase")
+    parser.add_argument(
+        "--from-phase", type=int, default=1, help="go on from the model in --out with this phase"
+    )
     arguments = parser.parse_args()
     if arguments.from_phase == 1:
         processor_to_save = build_processor()

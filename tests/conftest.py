@@ -7,7 +7,9 @@ import os
 import pytest
 
 #: The words that the tiny model's tokenizer is trained on.
-TEXTS = ["Which image is the same as the reference image? the red one image 1 image 2 image 3 " * 20]
+TEXTS = [
+    "Which image is the same as the reference image? the red one image 1 image 2 image 3 " * 20
+]
 
 
 @pytest.fixture(scope="session")

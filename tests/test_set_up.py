@@ -22,7 +22,9 @@ def test_torchvision_is_importable_in_a_fresh_process():
 
 def test_what_does_not_fit_this_torch_is_not_installed():
     for name in ("torchaudio", "torchcodec"):
-        done = run(f"import importlib.util; assert importlib.util.find_spec({name!r})\nimport {name}")
+        done = run(
+            f"import importlib.util; assert importlib.util.find_spec({name!r})\nimport {name}"
+        )
         assert "OSError" not in done.stderr
 
 
@@ -40,7 +42,9 @@ def test_vllm_is_known_by_its_name_and_finds_its_platform():
 def test_repairing_twice_changes_nothing():
     site = Path(importlib.metadata.distribution("torch").locate_file(""))
     before = sorted(path.name for path in site.iterdir())
-    subprocess.run([sys.executable, ROOT / "scripts" / "repair_environment.py"], check=True, timeout=300)
+    subprocess.run(
+        [sys.executable, ROOT / "scripts" / "repair_environment.py"], check=True, timeout=300
+    )
     assert sorted(path.name for path in site.iterdir()) == before
 
 
@@ -66,7 +70,11 @@ def test_the_wheel_holds_every_module_and_the_embedded_model(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
     tracked = subprocess.run(
-        ["git", "ls-files", "perl_env", "agents", "evals"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "perl_env", "agents", "evals"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
     assert tracked
     assert set(tracked) <= packed

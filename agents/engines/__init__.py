@@ -27,4 +27,6 @@ def make_engine(path: str | Path, kind: str = "transformers", **settings) -> Eng
         from agents.engines.transformers_engine import TransformersEngine
 
         return TransformersEngine.from_path(path, **settings)
-    raise InputError("unknown engine", where="kind", expected=f"one of {', '.join(KINDS)}", got=kind)
+    raise InputError(
+        "unknown engine", where="kind", expected=f"one of {', '.join(KINDS)}", got=kind
+    )

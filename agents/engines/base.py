@@ -67,7 +67,7 @@ class Engine(Protocol):
         self,
         prompts: Sequence[Prompt],
         replies_per_prompt: int | Sequence[int] = 1,
-        sampling: SamplingParams = SamplingParams(),  # noqa: B008 - frozen
+        sampling: SamplingParams = SamplingParams(),
     ) -> list[list[Reply]]:
         """For each prompt its replies; ``replies_per_prompt`` may differ by prompt."""
 

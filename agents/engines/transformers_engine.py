@@ -27,14 +27,20 @@ class TransformersEngine:
 
     name = "transformers"
 
-    def __init__(self, model: torch.nn.Module, processor: PromptProcessor, max_batch_rows: int = 256):
+    def __init__(
+        self, model: torch.nn.Module, processor: PromptProcessor, max_batch_rows: int = 256
+    ):
         self.model = model
         self.processor = processor
         self.max_batch_rows = max_batch_rows
 
     @classmethod
     def from_path(
-        cls, path: str | Path, device: str | None = None, dtype: str = "auto", max_batch_rows: int = 256
+        cls,
+        path: str | Path,
+        device: str | None = None,
+        dtype: str = "auto",
+        max_batch_rows: int = 256,
     ) -> TransformersEngine:
         """An engine over the model in a Hugging Face folder."""
         from agents.models import load_model
@@ -105,7 +111,9 @@ class TransformersEngine:
         inputs = left_padded(prompts, self.processor.pad_token_id, device)
         output = self.model(**inputs, use_cache=True, logits_to_keep=1)
         cache, logits = output.past_key_values, output.logits[:, -1]
-        parents = torch.repeat_interleave(torch.arange(len(prompts)), torch.tensor(counts)).to(device)
+        parents = torch.repeat_interleave(torch.arange(len(prompts)), torch.tensor(counts)).to(
+            device
+        )
         cache.batch_select_indices(parents)
         deltas = self._rope_deltas()
         deltas = None if deltas is None else deltas[parents]
@@ -119,14 +127,18 @@ class TransformersEngine:
         columns, column_logprobs = [], []
         for step in range(sampling.max_new_tokens):
             logits = logits.float().index_fill_(1, suppressed, torch.finfo(torch.float32).min)
-            tokens, logprob = _draw(logits, torch.from_numpy(uniform[:, step]).to(device), sampling.temperature)
+            tokens, logprob = _draw(
+                logits, torch.from_numpy(uniform[:, step]).to(device), sampling.temperature
+            )
             tokens = tokens.masked_fill(finished, self.processor.pad_token_id)
             columns.append(tokens)
             column_logprobs.append(logprob)
             finished = finished | torch.isin(tokens, eos)
             if finished.all() or step + 1 == sampling.max_new_tokens:
                 break
-            attention_mask = torch.cat([attention_mask, attention_mask.new_ones(len(parents), 1)], dim=1)
+            attention_mask = torch.cat(
+                [attention_mask, attention_mask.new_ones(len(parents), 1)], dim=1
+            )
             logits = self.model(
                 input_ids=tokens[:, None],
                 attention_mask=attention_mask,
@@ -152,7 +164,9 @@ class TransformersEngine:
         )
 
 
-def _draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _draw(
+    logits: torch.Tensor, uniform: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """One token a row by inversion of the cumulative distribution, and its log-probability."""
     if temperature == 0:
         tokens = logits.argmax(dim=-1)

@@ -90,7 +90,9 @@ def _which_image(choices: Draw, split: str) -> Question:
 def _sum(choices: Draw, split: str) -> Question:
     shown = [choices.integer(0, 9) for _ in range(count_images(choices))]
     return Question(
-        _show(choices, split, shown), "What is the sum of the digits in all images?", str(sum(shown))
+        _show(choices, split, shown),
+        "What is the sum of the digits in all images?",
+        str(sum(shown)),
     )
 
 
@@ -137,7 +139,7 @@ def _show(choices: Draw, split: str, shown: Sequence[int]) -> tuple[np.ndarray, 
     return tuple(picked)
 
 
-_MAKERS: dict[str, Callable[[Draw, str], Question]] = {
+_MAKERS: dict[str, Callable[..., Question]] = {
     "which-image": _which_image,
     "sum": _sum,
     "largest": _largest,
@@ -147,9 +149,7 @@ _MAKERS: dict[str, Callable[[Draw, str], Question]] = {
 
 
 def _kinds(split: str) -> dict[str, Kind]:
-    return {
-        name: Kind(name, partial(make, split=split)) for name, make in _MAKERS.items()
-    }
+    return {name: Kind(name, partial(make, split=split)) for name, make in _MAKERS.items()}
 
 
 _KINDS_BY_SPLIT = {split: _kinds(split) for split in SPLITS}

@@ -98,9 +98,13 @@ class ProceduralQuestions:
         max_pixels: int,
     ):
         if split not in SPLITS:
-            raise InputError("unknown split", where="split", expected=f"one of {', '.join(SPLITS)}", got=split)
+            raise InputError(
+                "unknown split", where="split", expected=f"one of {', '.join(SPLITS)}", got=split
+            )
         if difficulty not in (1, 2, 3):
-            raise InputError("unknown difficulty", where="difficulty", expected="1, 2 or 3", got=difficulty)
+            raise InputError(
+                "unknown difficulty", where="difficulty", expected="1, 2 or 3", got=difficulty
+            )
         if not 0 < gold_slot_decay <= 1:
             raise InputError("unusable decay", where="gold_slot_decay", expected="above 0, at most 1",
                              got=gold_slot_decay)  # fmt: skip
@@ -108,7 +112,9 @@ class ProceduralQuestions:
             raise InputError("no questions", where="size", expected="at least 1", got=size)
         for name in chosen or ():
             if name not in kinds:
-                raise InputError("unknown kind", where="kinds", expected=f"of {', '.join(kinds)}", got=name)
+                raise InputError(
+                    "unknown kind", where="kinds", expected=f"of {', '.join(kinds)}", got=name
+                )
         self.name = name
         self.kinds = [kinds[name] for name in (chosen or kinds)]
         self.split, self.seed, self.size = split, seed, size
@@ -137,5 +143,7 @@ class ProceduralQuestions:
         kind = self.kinds[index % len(self.kinds)]
         question = kind.make(Draw(rng, self.difficulty, self.gold_slot_decay))
         object.__setattr__(question, "kind", kind.name)
-        object.__setattr__(question, "key", f"{self.name}-{self.split}-{self.seed}-{index}-{kind.name}")
+        object.__setattr__(
+            question, "key", f"{self.name}-{self.split}-{self.seed}-{index}-{kind.name}"
+        )
         return question

@@ -89,7 +89,11 @@ def _count_all(choices: Draw) -> Question:
     """How often a thing is seen in all images together."""
     colour = choices.one(_COLOURS)
     scenes = [
-        scene(choices, count=choices.integer(1, 2), colour=choices.one((colour, choices.one(_COLOURS))))
+        scene(
+            choices,
+            count=choices.integer(1, 2),
+            colour=choices.one((colour, choices.one(_COLOURS))),
+        )
         for _ in range(count_images(choices))
     ]
     total = sum(each.count for each in scenes if each.colour == colour)
@@ -188,7 +192,11 @@ def _attribute(choices: Draw) -> Question:
     slot = choices.gold_slot(count)
     attribute = choices.one(("colour", "shape"))
     place = name_slot(choices, slot, count)
-    text = f"What colour is the shape in {place}?" if attribute == "colour" else f"What shape is in {place}?"
+    text = (
+        f"What colour is the shape in {place}?"
+        if attribute == "colour"
+        else f"What shape is in {place}?"
+    )
     return Question(
         pictures(scenes), text, getattr(scenes[slot], attribute), order_class=OrderClass.REFERENTIAL
     )

@@ -29,8 +29,10 @@ def _polygon(points: int, rotation: float = 0.0, inner: float = 1.0) -> list[tup
     corners = points if inner == 1.0 else 2 * points
     return [
         (
-            math.sin(2 * math.pi * i / corners + rotation) * (inner if i % 2 and inner != 1.0 else 1),
-            -math.cos(2 * math.pi * i / corners + rotation) * (inner if i % 2 and inner != 1.0 else 1),
+            math.sin(2 * math.pi * i / corners + rotation)
+            * (inner if i % 2 and inner != 1.0 else 1),
+            -math.cos(2 * math.pi * i / corners + rotation)
+            * (inner if i % 2 and inner != 1.0 else 1),
         )
         for i in range(corners)
     ]

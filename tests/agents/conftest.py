@@ -29,7 +29,9 @@ def make_questions(count: int = 24, seed: int = 0) -> list[Question]:
         shown = (3, 2, 1)[index % 3]
         questions.append(
             Question(
-                images=tuple(rng.integers(0, 256, (28, 28, 3), dtype=np.uint8) for _ in range(shown)),
+                images=tuple(
+                    rng.integers(0, 256, (28, 28, 3), dtype=np.uint8) for _ in range(shown)
+                ),
                 text=f"image {index}?",
                 answer=str(index % 2),
                 order_class="single" if shown == 1 else "invariant",

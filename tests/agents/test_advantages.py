@@ -19,7 +19,7 @@ def test_sum_is_zero_and_better_is_more(rewards, baseline, scale):
     assert advantages.dtype == np.float32
     assert abs(advantages.sum()) < 1e-4
     for order in range(3):
-        same = ORDERS == order
+        same = order == ORDERS
         by_reward = advantages[same][np.argsort(rewards[same], kind="stable")]
         assert (np.diff(by_reward) >= 0).all()
 

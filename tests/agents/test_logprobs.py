@@ -30,7 +30,9 @@ def _batch(processor, prompts, temperature=0.7):
     ids = torch.from_numpy(rng.integers(10, 200, (len(LENGTHS), max(LENGTHS))))
     mask = (torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]).float()
     return ReplyBatch(
-        prompts=left_padded(processor.encode_many(prompts), processor.pad_token_id, torch.device("cpu")),
+        prompts=left_padded(
+            processor.encode_many(prompts), processor.pad_token_id, torch.device("cpu")
+        ),
         parents=torch.tensor(PARENTS),
         reply_ids=torch.where(mask.bool(), ids, processor.pad_token_id),
         reply_mask=mask,

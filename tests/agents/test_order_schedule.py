@@ -93,7 +93,12 @@ def test_a_fixed_question_keeps_its_canonical_order():
 
 
 def test_sampling_seeds_are_distinct():
-    seeds = {GroupPlan(c, 0, 0, 1.0, s).sampling_seed(p) for c in range(30) for p in range(4) for s in (0, 1)}
+    seeds = {
+        GroupPlan(c, 0, 0, 1.0, s).sampling_seed(p)
+        for c in range(30)
+        for p in range(4)
+        for s in (0, 1)
+    }
     assert len(seeds) == 240
 
 

@@ -41,7 +41,9 @@ def folder_with_bad_rows(path):
 
     write_folder(load_questions("perl/Shapes-v0", limit=4, kinds=["which-image"]), path)
     with (path / "questions.jsonl").open("a") as file:
-        file.write('{"images": ["nowhere.png"], "question": "?", "answer": "x", "order_class": "single"}\n')
+        file.write(
+            '{"images": ["nowhere.png"], "question": "?", "answer": "x", "order_class": "single"}\n'
+        )
         file.write("not json\n")
 
 
@@ -59,12 +61,24 @@ def test_bad_rows_of_a_folder_are_counted_and_listed(tmp_path):
         (["list", "--task", "perl/Shpes-v0"], "'perl/Shapes-v0' (the nearest)"),
         (["list", "--task", "perl/Shapes-v0", "--split", "val"], "unknown split"),
         (["list", "--task", "BAD_FOLDER", "--strict"], "questions.jsonl"),
-        (["eval", "--model", "nowhere", "--task", "perl/Shapes-v0", "--out", "OUT"], "no such model folder"),
-        (["eval", "--model", "EMPTY", "--task", "perl/Shapes-v0", "--out", "OUT"], "without a usable processor"),
+        (
+            ["eval", "--model", "nowhere", "--task", "perl/Shapes-v0", "--out", "OUT"],
+            "no such model folder",
+        ),
+        (
+            ["eval", "--model", "EMPTY", "--task", "perl/Shapes-v0", "--out", "OUT"],
+            "without a usable processor",
+        ),
         (["train", "nowhere.yaml", "--out", "OUT"], "no such configuration"),
-        (["train", "TINY", "--set", "training.clip_hi=1", "--out", "OUT"], "'clip_high' (the nearest)"),
+        (
+            ["train", "TINY", "--set", "training.clip_hi=1", "--out", "OUT"],
+            "'clip_high' (the nearest)",
+        ),
         (["train", "TINY", "--set", "training.lr", "--out", "OUT"], "section.key=value"),
-        (["train", "TINY", "--set", "environment.env=perl_env:perl/Shpes-v0", "--out", "OUT"], "Shapes-v0"),
+        (
+            ["train", "TINY", "--set", "environment.env=perl_env:perl/Shpes-v0", "--out", "OUT"],
+            "Shapes-v0",
+        ),
         (["train", "TINY", "--out", "FULL"], "folder is not empty"),
         (["report", "EMPTY", "--out", "OUT"], "no run directory"),
     ],
@@ -102,7 +116,9 @@ def test_evaluation_writes_its_folder_and_is_continued_by_the_same_command(tmp_p
     lines = before.splitlines(keepends=True)
     (tmp_path / "run" / "replies.jsonl").write_bytes(b"".join(lines[:10]) + lines[10][:20])
     perl_env(*command)
-    assert sorted((tmp_path / "run" / "replies.jsonl").read_bytes().splitlines()) == sorted(before.splitlines())
+    assert sorted((tmp_path / "run" / "replies.jsonl").read_bytes().splitlines()) == sorted(
+        before.splitlines()
+    )
     perl_env("report", tmp_path / "run", "--out", tmp_path / "both.html")
     assert "<html" in (tmp_path / "both.html").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["both.html", "run"]
@@ -119,7 +135,9 @@ def test_training_writes_a_model_and_goes_on_where_it_was_stopped(tmp_path):
 
     shown = perl_env(*command("run", 12))
     assert "step 2 of 2" in shown
-    lines = [json.loads(line) for line in (tmp_path / "run" / "progress.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "run" / "progress.jsonl").read_text().splitlines()
+    ]
     assert [line["step"] for line in lines] == [1, 2]
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "checkpoint", "config.yaml", "model", "progress.jsonl", "tensorboard",

@@ -309,3 +309,11 @@ def test_image_options_are_checked_when_a_question_is_made():
         choice("A", "B", images=3, order_class="image-options", pinned=())
     with pytest.raises(InputError, match="two options are the same picture"):
         choice("A", "B", images=3, order_class="image-options", option_slots=(1, 1))
+
+
+@pytest.mark.parametrize("reply", ["I cannot tell.", "\\boxed{unclear}", "\\boxed{a dog}"])
+def test_a_reply_to_which_image_that_names_none_is_unparsable(reply):
+    grey = np.zeros((2, 2, 3), np.uint8)
+    question = Question((grey, grey), "Which image?", "Image 2", order_class="slot-naming")
+    assert grade(question, reply).parsed is None
+    assert grade(question, "\\boxed{none of them}").canonical is not None

@@ -116,7 +116,9 @@ def test_index_lists_keep_brackets_and_separators():
     assert rewrite_index_list("2 -> 0 -> 1", (2, 0, 1), "sequence", base=0) == "0 -> 1 -> 2"
 
 
-@pytest.mark.parametrize(("text", "kind"), [("1, 2", "rank"), ("1, 7, 2", "sequence"), ("one", "rank")])
+@pytest.mark.parametrize(
+    ("text", "kind"), [("1, 2", "rank"), ("1, 7, 2", "sequence"), ("one", "rank")]
+)
 def test_index_lists_that_do_not_fit_are_refused(text, kind):
     with pytest.raises(UnsoundRewriteError):
         rewrite_index_list(text, (1, 0, 2), kind)
@@ -140,7 +142,9 @@ def test_a_temporal_question_moves_only_if_its_loader_says_that_the_text_states_
 
 
 def test_pinned_images_stay():
-    question = Question(pictures(4), "Which fits image 1?", "Image 3", order_class="slot-naming", pinned=(0,))
+    question = Question(
+        pictures(4), "Which fits image 1?", "Image 3", order_class="slot-naming", pinned=(0,)
+    )
     assert count_orders(question) == 6
     assert all(order[0] == 0 for order in sample_orders(question, 6, np.random.default_rng(0)))
 
@@ -156,7 +160,12 @@ def test_the_gold_letter_of_image_options_moves_with_its_picture():
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
-    [("Image 2", "Image 1"), ("2", "1"), ("the last image", "the second image"), ("The second one", "The first one")],
+    [
+        ("Image 2", "Image 1"),
+        ("2", "1"),
+        ("the last image", "the second image"),
+        ("The second one", "The first one"),
+    ],
 )
 def test_an_open_answer_that_names_an_image_moves(answer, expected):
     question = Question(pictures(3), "Which one?", answer, order_class="slot-naming")
@@ -170,7 +179,9 @@ def test_a_slot_answer_that_names_no_image_is_refused():
         permute(question, (1, 2, 0))
 
 
-@pytest.mark.parametrize("order", [(0, 0, 1), (0, 1), (0, 1, 2, 3), (1, 2, 3), "ab", None, ("x", 1, 2)])
+@pytest.mark.parametrize(
+    "order", [(0, 0, 1), (0, 1), (0, 1, 2, 3), (1, 2, 3), "ab", None, ("x", 1, 2)]
+)
 def test_what_is_no_permutation_is_refused(order):
     with pytest.raises(InputError, match="no permutation"):
         permute(Question(pictures(3), "?", "x"), order)

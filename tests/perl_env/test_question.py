@@ -44,11 +44,17 @@ def test_pictures_are_read_only_and_the_caller_keeps_a_writable_array():
         ({"options": ("x", "y"), "answer": "x"}, "gold answer is no option"),
         ({"options": ("x", "x"), "answer": "A"}, "two options are the same"),
         ({"options": tuple("abcdefghijklmnopqrstuvwxyz0"), "answer": "A"}, "too many options"),
-        ({"text": "<image> or <image> or <image>?"}, "number of <image> differs.*expected 2, got 3"),
+        (
+            {"text": "<image> or <image> or <image>?"},
+            "number of <image> differs.*expected 2, got 3",
+        ),
         ({"order_class": "single"}, "too many images"),
         ({"order_class": "index-list"}, "index list of unknown meaning"),
         ({"pinned": (2,)}, "slot out of range.*pinned"),
-        ({"order_class": "image-options", "options": ("x", "y", "z"), "answer": "A"}, "slot out of range"),
+        (
+            {"order_class": "image-options", "options": ("x", "y", "z"), "answer": "A"},
+            "slot out of range",
+        ),
     ],
 )
 def test_what_cannot_be_a_question_is_told_in_one_line(arguments, message):

@@ -185,7 +185,9 @@ def test_lists_ranges_and_groups_name_the_same_images(data):
     assert before == after, rewritten
 
 
-@given(st.text(alphabet="image 123,-and the first one<>_()[]#.\nleft?", max_size=80), st.integers(1, 4))
+@given(
+    st.text(alphabet="image 123,-and the first one<>_()[]#.\nleft?", max_size=80), st.integers(1, 4)
+)
 @settings(deadline=None, max_examples=300)
 def test_any_text_is_either_rewritten_or_refused(text, n):
     for order in (tuple(reversed(range(n))), identity(n)):
@@ -251,7 +253,15 @@ def test_long_texts_take_time_in_proportion():
         parse_references(text, 3)
         return time.process_time() - start
 
-    for piece in ("the first image ", "image 1, ", "image ", "first, ", "the second one ", "[(<", "1, 2 or "):
+    for piece in (
+        "the first image ",
+        "image 1, ",
+        "image ",
+        "first, ",
+        "the second one ",
+        "[(<",
+        "1, 2 or ",
+    ):
         assert seconds(piece * (50_000 // len(piece))) < 5
 
 

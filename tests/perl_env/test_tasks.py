@@ -89,7 +89,9 @@ def test_a_question_depends_on_seed_split_and_index_alone(task, kind):
     assert first[7] == second.make(7)
     assert second[7] is second[7]
     assert first[7] != perl_env.registration.load_source(task, kinds=[kind], seed=4)[7]
-    assert first[7] != perl_env.registration.load_source(task, kinds=[kind], seed=3, split="train")[7]
+    assert (
+        first[7] != perl_env.registration.load_source(task, kinds=[kind], seed=3, split="train")[7]
+    )
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,9 @@ def test_pixels_follow_the_order_of_the_pictures():
     canonical, _ = env.reset(options={"index": 1, "order": (0, 1, 2)})
     permuted, _ = env.reset(options={"index": 1, "order": (2, 0, 1)})
     tiles = np.split(canonical[:67], 3, axis=1)
-    np.testing.assert_array_equal(permuted[:67], np.concatenate([tiles[2], tiles[0], tiles[1]], axis=1))
+    np.testing.assert_array_equal(
+        permuted[:67], np.concatenate([tiles[2], tiles[0], tiles[1]], axis=1)
+    )
 
 
 def test_open_questions_and_too_many_choices_are_refused():

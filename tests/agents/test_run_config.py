@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+
+from agents.run_config import apply_overrides, config_from_dict, load_run
+from perl_env.errors import InputError
+
+SETTINGS = {
+    "run": {"steps": 7, "seed": 3},
+    "environment": {"env": "perl_env:perl/Digits-v0", "env_config": {"split": "train"}},
+    "pretrained": {"path": "somewhere", "dtype": "float32"},
+    "training": {"lr": "1e-4", "order_schedule": "linear", "filter_groups": [0.1, 0.9]},
+    "env_runners": {"num_env_runners": 0, "max_new_tokens": 32},
+    "learners": {"num_learners": 0},
+}
+
+
+def test_sections_are_the_methods_of_the_config():
+    run = config_from_dict(SETTINGS)
+    config = run.config
+    assert (run.settings.steps, run.settings.seed, config.seed) == (7, 3, 3)
+    assert (config.env, config.env_config) == ("perl_env:perl/Digits-v0", {"split": "train"})
+    assert (config.model_path, config.model_config["dtype"]) == ("somewhere", "float32")
+    assert (config.lr, config.max_new_tokens, config.num_env_runners) == (1e-4, 32, 0)
+    assert config.total_steps == 7  # a decay over the run unless told otherwise
+
+
+def test_defaults_are_the_papers():
+    config = config_from_dict({"pretrained": {"path": "x"}}).config
+    assert (config.orders_per_question, config.rollouts_per_order) == (2, 6)
+    assert (config.questions_per_step, config.max_new_tokens) == (128, 2048)
+    assert (config.lr, config.kl_coefficient, config.weight_decay) == (1e-6, 0.01, 0.01)
+    assert (config.clip_low, config.clip_high, config.grad_clip) == (0.2, 0.2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "nearest"),
+    [
+        ("training", "order_per_question", "orders_per_question"),
+        ("training", "clip_hihg", "clip_high"),
+        ("env_runners", "temprature", "temperature"),
+        ("environment", "env_conf", "env_config"),
+        ("pretrained", "pat", "path"),
+        ("learners", "num_learner", "num_learners"),
+        ("run", "step", "steps"),
+    ],
+)
+def test_unknown_keys_name_the_nearest(section, key, nearest):
+    settings = {**SETTINGS, section: {**SETTINGS[section], key: 1}}
+    with pytest.raises(InputError, match=f"{section}: expected '{nearest}'"):
+        config_from_dict(settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"trainig": {}},
+        {"training": 3},
+        {"training": {"questions_per_step": "many"}, "pretrained": {"path": "x"}},
+        {"training": {"lr": {"a": 1}}, "pretrained": {"path": "x"}},
+        {"run": {"steps": 0}},
+        {"pretrained": {"dtype": "float32"}},
+        {"training": {"lr": 1e-4}},
+        ["training"],
+    ],
+)
+def test_unusable_settings(settings):
+    with pytest.raises(InputError):
+        config_from_dict(settings)
+
+
+def test_overrides(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("pretrained: {path: x}\ntraining: {lr: 1.0e-6}\n", encoding="utf-8")
+    run = load_run(path, ["training.lr=2e-5", "environment.env_config.split=test", "run.steps=2",
+                          "training.filter_groups=[0.1, 0.8]", "training.scale_advantages=false"])  # fmt: skip
+    assert (run.config.lr, run.settings.steps) == (2e-5, 2)
+    assert run.config.env_config == {"split": "test"}
+    assert run.config.filter_groups == [0.1, 0.8]
+    assert run.config.scale_advantages is False
+    with pytest.raises(InputError, match="'clip_low'"):
+        load_run(path, ["training.clip_lo=0.1"])
+
+
+@pytest.mark.parametrize("override", ["lr=3", "training.lr", "training.=3", "training.lr=[1"])
+def test_unusable_overrides(override):
+    with pytest.raises(InputError, match="--set"):
+        apply_overrides({}, [override])
+
+
+@pytest.mark.parametrize("content", [b"a: [1", b"\xff\xfe\x00", b"- 1"])
+def test_unreadable_files(tmp_path, content):
+    path = tmp_path / "run.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        load_run(path)
+    with pytest.raises(InputError, match="no such configuration"):
+        load_run(tmp_path / "nothing.yaml")
