@@ -68,7 +68,8 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
         self._env_creator = kwargs["env_creator"]
         self._callbacks = [make() for make in force_list(self.config.callbacks_class)]
         self._filter = GroupFilter.from_setting(self.config.filter_groups)
-        self._weights_seq_no = 0
+        #: Number of the weights that the engine has; -1 before it was given any.
+        self._weights_seq_no = -1
         self._next_evaluated = 0
         self.engine: Any = None
         self.make_env()
@@ -173,9 +174,7 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
 
     def _generate(self, asked: Sequence[Asked], temperature: float) -> list[list[Reply]]:
         sampling = SamplingParams(
-            temperature=temperature,
-            max_new_tokens=self.config.max_new_tokens,
-            seed=self.config.seed or 0,
+            temperature=temperature, max_new_tokens=self.config.max_new_tokens
         )
         return self.engine.generate(
             [one.prompt for one in asked], [one.replies for one in asked], sampling
@@ -195,13 +194,13 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
         positions = np.repeat(np.arange(len(played)), [len(outs) for _, outs in played])
         rewards = np.array([outcome.reward for outcome in outcomes])
         correct = np.array([outcome.correct for outcome in outcomes])
-        reason = self._filter.drop_reason(rewards, correct)
-        order_class = str(outcomes[0].info.get("order_class", ""))
-        if reason is not None:
-            return Group(plan, order_class, rewards, correct, reason)
         advantages = group_advantages(
             rewards, positions, self.config.advantage_baseline, self.config.scale_advantages
         )
+        reason = self._filter.drop_reason(rewards, correct, advantages)
+        order_class = str(outcomes[0].info.get("order_class", ""))
+        if reason is not None:
+            return Group(plan, order_class, rewards, correct, reason)
         orders = tuple(
             OrderRollouts(
                 order=asked.order,
@@ -276,17 +275,14 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
 
     @override(Checkpointable)
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take new weights; also older ones, as when a checkpoint is restored."""
+        """Take weights; also older ones, as when a checkpoint is restored."""
         if COMPONENT_RL_MODULE not in state or self.engine is None:
-            return
-        number = state.get(WEIGHTS_SEQ_NO, 0)
-        if number and number == self._weights_seq_no:
             return
         weights = state[COMPONENT_RL_MODULE]
         if isinstance(weights, ray.ObjectRef):
             weights = ray.get(weights)
         self.engine.set_weights(weights.get(DEFAULT_MODULE_ID, weights))
-        self._weights_seq_no = number
+        self._weights_seq_no = state.get(WEIGHTS_SEQ_NO, 0)
 
     @override(Checkpointable)
     def get_ctor_args_and_kwargs(self) -> tuple[tuple, dict[str, Any]]:

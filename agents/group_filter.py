@@ -20,7 +20,7 @@ class DropReason(StrEnum):
 
     ALL_RIGHT = "all_right"  #: every reply was correct, and rewarded alike
     ALL_WRONG = "all_wrong"  #: no reply was correct, and all were rewarded alike
-    ALL_EQUAL = "all_equal"  #: rewarded alike though not all equally correct
+    ALL_EQUAL = "all_equal"  #: those compared were rewarded alike, though not all equally correct
     OUT_OF_RANGE = "out_of_range"  #: rewards differ, but their mean lies outside the range
 
 
@@ -63,14 +63,25 @@ class GroupFilter:
                              expected="true, false or [low, high]", got=setting)  # fmt: skip
         return cls(low=low, high=high)
 
-    def drop_reason(self, rewards: np.ndarray, correct: np.ndarray) -> DropReason | None:
-        """Why a group with these rewards [R] and correctness flags [R] is dropped; None if kept."""
+    def drop_reason(
+        self, rewards: np.ndarray, correct: np.ndarray, advantages: np.ndarray | None = None
+    ) -> DropReason | None:
+        """Why a group is dropped; None if it is kept.
+
+        Args:
+            rewards: [R].
+            correct: bool [R].
+            advantages: [R]; they may all be zero though rewards differ, where replies are only
+                compared within their order.
+        """
         if not self.enabled:
             return None
         if np.ptp(rewards) < _SAME_REWARD:
             if correct.all():
                 return DropReason.ALL_RIGHT
             return DropReason.ALL_EQUAL if correct.any() else DropReason.ALL_WRONG
+        if advantages is not None and not advantages.any():
+            return DropReason.ALL_EQUAL
         return None if self.low <= rewards.mean() <= self.high else DropReason.OUT_OF_RANGE
 
 

@@ -7,12 +7,14 @@ groups that teach nothing are replaced; the learners update; the new weights tra
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.fs
 import ray
 from ray import tune
 from ray.rllib.algorithms.algorithm import Algorithm
@@ -104,7 +106,7 @@ class GRPO(Algorithm):
         self._steps += 1
 
     def _learn(self, groups: Sequence[Group]) -> None:
-        rng = np.random.default_rng([self.config.seed or 0, _MINIBATCH_STREAM, self._steps])
+        rng = np.random.default_rng([self._schedule.seed, _MINIBATCH_STREAM, self._steps])
         sampled = (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME)
         results = self.learner_group.update(
             training_data=GroupTrainingData(
@@ -255,10 +257,16 @@ class GRPO(Algorithm):
             self._sync_weights()
 
     @override(Algorithm)
-    def save_to_path(self, path: str | Path | None = None, **kwargs: Any) -> str:
-        """Write a checkpoint; it also holds the processor, in ``processor``."""
-        saved = super().save_to_path(path, **kwargs)
-        PromptProcessor(self.config.model_path).save(Path(saved) / "processor")
+    def save_to_path(
+        self, path: str | Path | None = None, *, filesystem: Any = None, **kwargs: Any
+    ) -> str:
+        """Write a checkpoint, to an absolute path or a URI; it also holds the processor."""
+        saved = super().save_to_path(path, filesystem=filesystem, **kwargs)
+        if filesystem is None:
+            filesystem, _ = pyarrow.fs.FileSystem.from_uri(str(path or saved))
+        with tempfile.TemporaryDirectory() as folder:
+            PromptProcessor(self.config.model_path).save(folder)
+            pyarrow.fs.copy_files(folder, f"{saved}/processor", destination_filesystem=filesystem)
         return saved
 
     @override(Algorithm)

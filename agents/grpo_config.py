@@ -21,6 +21,8 @@ from perl_env.errors import InputError
 
 #: Settings of ``AlgorithmConfig.training`` that mean something here.
 _TRAINING_OF_RLLIB = ("lr", "grad_clip", "grad_clip_by", "learner_class")
+#: Settings that RLlib itself passes to ``training`` when it rebuilds a configuration.
+_PASSED_BY_RLLIB = ("model", "optimizer")
 #: Keys of a configuration dictionary that RLlib and Tune handle though no attribute bears their name.
 _SPECIAL_KEYS = frozenset({"multiagent", "__trial_info__", "num_workers"})
 
@@ -90,13 +92,14 @@ class GRPOConfig(AlgorithmConfig):
     # -------------------------------------------------------------------------------- fluent
 
     def pretrained(
-        self, path: str | Path, *, dtype: str = "auto", attention: str = "sdpa"
+        self, path: str | Path, *, dtype: str = "float32", attention: str = "sdpa"
     ) -> GRPOConfig:
-        """Which model is trained (RLlib uses the name ``model`` for something else).
+        """Which model is trained. (RLlib uses the name ``model`` for something else.)
 
         Args:
             path: a Hugging Face folder with model and processor.
-            dtype: of the learner's weights: "auto" as stored, or a torch dtype's name.
+            dtype: of the learner's weights: a torch dtype's name, or "auto" as stored. In bfloat16
+                an update of the size of the default learning rate is rounded away.
             attention: the learner's attention implementation, by transformers' names.
         """
         settings = {"path": str(path), "dtype": dtype, "attention": attention}
@@ -157,7 +160,8 @@ class GRPOConfig(AlgorithmConfig):
             kwargs: ``lr`` (§5: 1e-6), ``grad_clip`` (1.0), ``grad_clip_by``, ``learner_class``.
         """
         own = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
-        check_keys("training", kwargs, _TRAINING_OF_RLLIB, settings_of("training"))
+        allowed = (*_TRAINING_OF_RLLIB, *_PASSED_BY_RLLIB)
+        check_keys("training", kwargs, allowed, settings_of("training"))
         super().training(**kwargs)
         return self._set(own)
 
@@ -199,10 +203,12 @@ class GRPOConfig(AlgorithmConfig):
         Raises:
             InputError: an unknown name.
         """
-        known = [name for name in vars(self) if not name.startswith("_")]
-        public = [key for key in config_dict if not key.startswith("_")]
-        unknown = [k for k in public if k not in _SPECIAL_KEYS and not hasattr(self, k)]
-        check_keys("config", unknown, (), known)
+        known = {**vars(self), **self.to_dict()}  # the latter has some of RLlib's older names
+        public = [
+            key for key in config_dict if not key.startswith("_") and key not in _SPECIAL_KEYS
+        ]
+        names = [name for name in vars(self) if not name.startswith("_")]
+        check_keys("config", [key for key in public if not hasattr(self, key)], known, names)
         return super().update_from_dict(config_dict)
 
     # ------------------------------------------------------------------------- what RLlib asks

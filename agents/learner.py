@@ -167,8 +167,9 @@ class GRPOTorchLearner(TorchLearner):
     def _make_modules_ddp_if_necessary(self) -> None:
         """No DDP wrapper: gradients are summed once an update, whatever the micro batches were."""
         if self.distributed:
-            for tensor in (*self.module.parameters(), *self.module.buffers()):
-                dist.broadcast(tensor.detach(), src=0)
+            for module in self.module.values():
+                for tensor in (*module.parameters(), *module.buffers()):
+                    dist.broadcast(tensor.detach(), src=0)
 
     def _totals(self, groups: Sequence[Group]) -> Totals:
         counts = (

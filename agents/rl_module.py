@@ -28,7 +28,7 @@ class VisionLanguageModule(TorchRLModule):
         """Load the model. Called once by RLlib."""
         settings = self.model_config
         self.model = load_model(
-            settings["path"], settings.get("dtype", "auto"), settings.get("attention", "sdpa")
+            settings["path"], settings.get("dtype", "float32"), settings.get("attention", "sdpa")
         )
 
     @override(RLModule)

@@ -23,6 +23,11 @@ SPECIAL_TOKENS = (
 )
 #: Parts of a reply that are one token each, but are ordinary text.
 REPLY_TOKENS = ("<think>", "</think>", "\\boxed{", "}")
+#: Words of the chat format and of thoughts, of which the tokenizer should make one token each.
+OTHER_WORDS = (
+    "user assistant look for find smallest most count add sort the digits largest digit same shape colour both by size "
+    "odd one left and right was first"
+)
 VOCABULARY_SIZE = 640
 PICTURE_SIDE = 56
 
@@ -45,7 +50,7 @@ def task_texts(count: int = 600) -> list[str]:
     texts = [INSTRUCTION]
     for task in ("perl/Shapes-v0", "perl/Digits-v0"):
         for question in load_questions(task, split="train", limit=count):
-            texts += [question_text(question, ""), question.answer]
+            texts += [question_text(question, ""), question.answer, OTHER_WORDS]
     return texts
 
 

@@ -25,8 +25,8 @@ from perl_env.registration import load_questions
 
 #: Kinds whose answer is an image, or is read off a named one. (Where options keep their letters,
 #: a skew of slots in the training data is one of letters too, which no order of the images undoes.)
-SHAPES_KINDS = ("which-image", "match-reference", "image-options", "attribute")
-DIGITS_KINDS = ("which-image", "largest")
+SHAPES_KINDS = ("which-image", "largest", "most", "attribute")
+DIGITS_KINDS = ("which-image", "largest", "smallest")
 MODELS = (EMBEDDED, "GRPO", "PeRL")
 #: What the demo has to show, and which way is better (1: higher).
 CLAIMS = {"accuracy_mean": 1, "consistent_accuracy": 1, "flip_rate": -1}

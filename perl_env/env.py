@@ -163,9 +163,10 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
         return contact_sheet(self.question)
 
     def _observation(self) -> Observation:
+        """New arrays each time: what an environment returns belongs to the caller."""
         assert self.question is not None
         return {
-            "images": self.question.images,
+            "images": tuple(image.copy() for image in self.question.images),
             "text": question_text(self.question, self.instruction),
         }
 

@@ -3,9 +3,9 @@
     python scripts/train_embedded_model.py --out agents/embedded_model
 
 Takes at most 20 minutes on two cores. In the first phase the model describes the pictures one by one,
-which is how it learns to see. In the second it answers the tasks' questions, with every gold slot
-equally often. The third is short and draws golds mostly from the first slots, as scraped data does:
-it leaves the order bias that the demo measures and trains away.
+which is how it learns to see. In the second it learns to tell which image is which, in the third
+all the tasks' questions, with every gold slot equally often. The fourth is short and draws golds mostly
+from the first slots, as scraped data does: it leaves the order bias that the demo measures and trains away.
 """
 
 from __future__ import annotations
@@ -43,6 +43,15 @@ class Example:
     reply: str
 
 
+#: Kinds about which image is which. A network that finds a picture by what it shows has to discover
+#: how, which takes thousands of examples: they get a phase of their own.
+SHAPES_PLACES = ("which-image", "largest", "attribute", "most", "which-image", "match-reference")
+DIGITS_PLACES = ("which-image", "largest", "smallest")
+#: All kinds, those about places more often.
+SHAPES_KINDS = (*KINDS, *SHAPES_PLACES)
+DIGITS_KINDS = (*DIGITS_PLACES, "which-image", "sum", "order", "odd-one-out")
+
+
 @dataclass(frozen=True)
 class Phase:
     """A stretch of supervised training.
@@ -53,7 +62,10 @@ class Phase:
         peak_learning_rate: reached after a twentieth of the steps.
         end_learning_rate: where a cosine leads from there.
         describe_share: share of examples in which the pictures are described one by one.
+        locate_share: share of the others in which several things are to be found at once.
         gold_slot_decay: how much less often each further slot holds the gold.
+        shapes_kinds: what is asked about shapes, by turns; all kinds where empty.
+        digits_kinds: what is asked about digits.
     """
 
     name: str
@@ -61,13 +73,17 @@ class Phase:
     peak_learning_rate: float
     end_learning_rate: float
     describe_share: float
+    locate_share: float
     gold_slot_decay: float
+    shapes_kinds: tuple[str, ...]
+    digits_kinds: tuple[str, ...]
 
 
 PHASES = (
-    Phase("perception", 500, 2e-3, 1.5e-3, describe_share=1.0, gold_slot_decay=1.0),
-    Phase("tasks", 1300, 1.5e-3, 0.0, describe_share=0.2, gold_slot_decay=1.0),
-    Phase("order bias", 120, 3e-4, 0.0, describe_share=0.0, gold_slot_decay=0.3),
+    Phase("perception", 450, 2e-3, 1.5e-3, 1.0, 0.0, 1.0, (), ()),
+    Phase("places", 700, 2e-3, 1.0e-3, 0.05, 0.1, 1.0, SHAPES_PLACES, DIGITS_PLACES),
+    Phase("tasks", 400, 1.0e-3, 0.0, 0.05, 0.1, 1.0, SHAPES_KINDS, DIGITS_KINDS),
+    Phase("order bias", 100, 3e-4, 0.0, 0.0, 0.0, 0.3, SHAPES_KINDS, DIGITS_KINDS),
 )
 
 
@@ -86,19 +102,11 @@ THOUGHTS = {
     "size-sequence": "sort by size",
     "before-after": r"{} was first: (image \d) was taken before",
     "sum": "add the digits",
-    "largest": "largest digit",
+    "largest": "find the largest",
+    "smallest": "find the smallest",
+    "most": "find the most",
     "order": "sort the digits",
 }
-#: Kinds that name images are asked more often: they are what the order of the images is about.
-SHAPES_KINDS = (
-    *KINDS,
-    "which-image",
-    "which-image",
-    "odd-one-out",
-    "match-reference",
-    "image-options",
-)
-DIGITS_KINDS = ("which-image", "which-image", "sum", "largest", "largest", "order", "odd-one-out")
 
 
 def thought_on(question: Question) -> str:
@@ -143,6 +151,23 @@ def describe_digits(choices: Draw) -> Example:
     return Example(Prompt(images, "Which digit is in each image?"), "; ".join(map(str, shown)))
 
 
+def locate_shapes(choices: Draw) -> Example:
+    """The number of the image that shows each of three things."""
+    scenes = distinct_scenes(choices, 3)
+    asked = choices.shuffled(range(3))
+    text = "Which image shows each: " + ", ".join(scenes[slot].name for slot in asked) + "?"
+    return Example(Prompt(pictures(scenes), text), "; ".join(str(slot + 1) for slot in asked))
+
+
+def locate_digits(choices: Draw) -> Example:
+    """The number of the image that shows each of three digits."""
+    shown = choices.some(range(10), 3)
+    images = tuple(choices.one(scans("train")[digit]) for digit in shown)
+    asked = choices.shuffled(range(3))
+    text = "Which image shows each: " + ", ".join(str(shown[slot]) for slot in asked) + "?"
+    return Example(Prompt(images, text), "; ".join(str(slot + 1) for slot in asked))
+
+
 class Examples:
     """Draws training examples from both tasks.
 
@@ -162,7 +187,7 @@ class Examples:
                 kinds=kinds,
                 gold_slot_decay=phase.gold_slot_decay,
             )
-            for task, kinds in ((shapes, SHAPES_KINDS), (digits, DIGITS_KINDS))
+            for task, kinds in ((shapes, phase.shapes_kinds), (digits, phase.digits_kinds))
         ]
 
     def draw(self) -> Example:
@@ -171,6 +196,8 @@ class Examples:
         about_digits = choices.chance(1 / 3)
         if choices.chance(self.phase.describe_share):
             return describe_digits(choices) if about_digits else describe_shapes(choices)
+        if choices.chance(self.phase.locate_share):
+            return locate_digits(choices) if about_digits else locate_shapes(choices)
         question = self.sources[about_digits].make(choices.integer(0, 10**9 - 1))
         return Example(Prompt(question.images, question_text(question, "")), reply_to(question))
 

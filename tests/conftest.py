@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: models are folders here
+
+import hypothesis
 import pytest
+
+# Examples are drawn from a fixed seed, and are not timed: the machine may be busy.
+hypothesis.settings.register_profile("perl", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("perl")
 
 #: The words that the tiny model's tokenizer is trained on.
 TEXTS = [

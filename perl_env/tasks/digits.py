@@ -96,16 +96,18 @@ def _sum(choices: Draw, split: str) -> Question:
     )
 
 
-def _largest(choices: Draw, split: str) -> Question:
+def _extreme(choices: Draw, split: str, word: str) -> Question:
+    """The image with the largest or the smallest digit."""
     count = count_images(choices)
     slot = choices.gold_slot(count)
-    *others, gold = sorted(choices.some(range(10), count))
+    *others, gold = sorted(choices.some(range(10), count), reverse=word == "smallest")
     others = choices.shuffled(others)
     return Question(
         _show(choices, split, [*others[:slot], gold, *others[slot:]]),
-        "Which image shows the largest digit?", f"Image {slot + 1}",
+        f"Which image shows the {word} digit?",
+        f"Image {slot + 1}",
         order_class=OrderClass.SLOT_NAMING,
-    )  # fmt: skip
+    )
 
 
 def _order(choices: Draw, split: str) -> Question:
@@ -142,7 +144,8 @@ def _show(choices: Draw, split: str, shown: Sequence[int]) -> tuple[np.ndarray, 
 _MAKERS: dict[str, Callable[..., Question]] = {
     "which-image": _which_image,
     "sum": _sum,
-    "largest": _largest,
+    "largest": partial(_extreme, word="largest"),
+    "smallest": partial(_extreme, word="smallest"),
     "order": _order,
     "odd-one-out": _odd_one_out,
 }

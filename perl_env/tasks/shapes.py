@@ -151,6 +151,36 @@ def _which_image(choices: Draw) -> Question:
     )
 
 
+@kind("largest")
+def _largest(choices: Draw) -> Question:
+    """The one image whose shape is the largest."""
+    count = min(count_images(choices), len(_SIZES))
+    *others, gold = sorted(choices.some(_SIZES, count), key=_SIZES.index)
+    slot = choices.gold_slot(count)
+    shown = [scene(choices, size=size) for size in choices.shuffled(others)]
+    return Question(
+        pictures(with_gold_at(scene(choices, size=gold), shown, slot)),
+        "Which image shows the largest shape?",
+        f"Image {slot + 1}",
+        order_class=OrderClass.SLOT_NAMING,
+    )
+
+
+@kind("most")
+def _most(choices: Draw) -> Question:
+    """The one image with the most shapes."""
+    count = min(count_images(choices), 4)
+    *others, gold = sorted(choices.some((1, 2, 3, 4), count))
+    slot = choices.gold_slot(count)
+    shown = [scene(choices, count=each) for each in choices.shuffled(others)]
+    return Question(
+        pictures(with_gold_at(scene(choices, count=gold), shown, slot)),
+        "Which image shows the most shapes?",
+        f"Image {slot + 1}",
+        order_class=OrderClass.SLOT_NAMING,
+    )
+
+
 @kind("odd-one-out")
 def _odd_one_out(choices: Draw) -> Question:
     """The one image whose colour is not the others'; options as in BLINK."""

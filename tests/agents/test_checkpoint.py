@@ -74,10 +74,12 @@ def test_a_fresh_algorithm_goes_on_bit_for_bit(uninterrupted):
     algorithm.stop()
 
 
-def test_an_older_state_can_be_restored_into_a_running_algorithm(uninterrupted, tiny_model):
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_state_can_be_restored_into_a_running_algorithm(uninterrupted, tiny_model, steps):
+    """Also where that one has done as many updates, or more."""
     path, *expected = uninterrupted
     algorithm = _config(tiny_model).debugging(seed=5).build_algo()
-    for _ in range(3):
+    for _ in range(steps):
         algorithm.train()
     algorithm.restore_from_path(path)
     _same(path, *expected, algorithm)
@@ -120,3 +122,16 @@ def test_other_questions_than_before_are_refused(uninterrupted, tiny_model):
     with pytest.raises(InputError, match="questions have changed"):
         algorithm.restore_from_path(path)
     algorithm.stop()
+
+
+def test_half_precision_survives(tiny_model, tmp_path):
+    """numpy, through which RLlib would send the state, has no bfloat16."""
+    algorithm = tiny_config(tiny_model).pretrained(tiny_model, dtype="bfloat16").build_algo()
+    algorithm.train()
+    path = algorithm.save_to_path(tmp_path / "checkpoint")
+    weights, expected = weights_of(algorithm), algorithm.train()
+    assert {array.dtype for array in weights.values()} == {np.dtype(np.uint16)}
+    algorithm.stop()
+    restored = GRPO.from_checkpoint(path)
+    assert restored.train()["learners"]["default_policy"] == expected["learners"]["default_policy"]
+    restored.stop()

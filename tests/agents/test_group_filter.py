@@ -25,6 +25,14 @@ def test_groups_without_spread_are_dropped(rewards, correct, reason):
     assert GroupFilter.from_setting(False).drop_reason(np.array(rewards), correct) is None
 
 
+def test_a_group_without_advantages_is_dropped():
+    """One order always right, the other never: compared within an order nothing differs."""
+    rewards, none = np.array([1.0, 0.0]), np.zeros(2)
+    assert GroupFilter().drop_reason(rewards, MIXED, none) is DropReason.ALL_EQUAL
+    assert GroupFilter().drop_reason(rewards, MIXED, np.array([1.0, -1.0])) is None
+    assert GroupFilter(enabled=False).drop_reason(rewards, MIXED, none) is None
+
+
 def test_range_of_mean_rewards():
     chosen = GroupFilter.from_setting([0.2, 0.6])
     assert chosen.drop_reason(np.array([1.0, 0.9]), RIGHT) is DropReason.OUT_OF_RANGE

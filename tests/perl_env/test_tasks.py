@@ -66,7 +66,8 @@ def test_an_oracle_that_sees_pictures_is_right_under_every_order(task, kind, dif
 
 
 @pytest.mark.parametrize(
-    ("task", "kind"), [c for c in CASES if c[1] in ("which-image", "odd-one-out", "largest")]
+    ("task", "kind"),
+    [c for c in CASES if c[1] in ("which-image", "odd-one-out", "largest", "smallest", "most")],
 )
 def test_always_naming_one_slot_is_right_as_often_as_chance_says(task, kind):
     rng = np.random.default_rng(0)
@@ -102,7 +103,10 @@ def test_a_question_depends_on_seed_split_and_index_alone(task, kind):
         ("perl/Shapes-v0", "image-options", 3),
         ("perl/Shapes-v0", "match-reference", 2),
         ("perl/Digits-v0", "which-image", 3),
+        ("perl/Shapes-v0", "largest", 3),
+        ("perl/Shapes-v0", "most", 3),
         ("perl/Digits-v0", "largest", 3),
+        ("perl/Digits-v0", "smallest", 3),
     ],
 )
 @pytest.mark.parametrize("decay", [1.0, 0.3])
