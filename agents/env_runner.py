@@ -42,14 +42,12 @@ class Asked:
     Attributes:
         index: of the question.
         order: of its images.
-        observation: of the environment.
         prompt: for the engine.
         replies: how many are wanted.
     """
 
     index: int
     order: Order
-    observation: dict[str, Any]
     prompt: Prompt
     replies: int
 
@@ -147,26 +145,26 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
     def _ask(self, plan: GroupPlan) -> list[Asked]:
         """The group's question in each of its orders."""
         question = self.source[plan.question_index]
-        orders = list(plan.draw_orders(question, self.config.orders_per_question))
-        shown = []
-        for order in orders:
+        shown: list[tuple[Order, Prompt]] = []
+        for order in plan.draw_orders(question, self.config.orders_per_question):
             try:
-                shown.append((order, self._reset(plan.question_index, order)))
+                observation = self._reset(plan.question_index, order)
             except UnsoundRewriteError as error:
                 # The canonical order needs no rewriting, so there is always one that works.
-                logger.warning(
-                    "question %d is not asked in order %s: %s", plan.question_index, order, error
-                )
+                logger.warning("question %d is not asked in order %s: %s",
+                               plan.question_index, order, error)  # fmt: skip
                 self.metrics.log_value("orders_refused", 1, reduce="sum")
+                continue
+            images = observation["images"]
+            if shown:
+                images = shared_pictures(images, order, *shown[0])
+            seed = plan.sampling_seed(len(shown))
+            shown.append((order, Prompt(tuple(images), observation["text"], seed)))
         total = self.config.orders_per_question * self.config.rollouts_per_order
         return [
-            Asked(plan.question_index, order, observation,
-                  Prompt(tuple(observation["images"]), observation["text"], plan.sampling_seed(position)),
-                  replies)
-            for position, ((order, observation), replies) in enumerate(
-                zip(shown, spread(total, len(shown)), strict=True)
-            )
-        ]  # fmt: skip
+            Asked(plan.question_index, order, prompt, replies)
+            for (order, prompt), replies in zip(shown, spread(total, len(shown)), strict=True)
+        ]
 
     def _reset(self, index: int, order: Order) -> dict[str, Any]:
         observation, self._info = self.env.reset(options={"index": index, "order": order})
@@ -246,8 +244,8 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
         self._next_evaluated += 1
         order = tuple(range(len(self.source[index].images)))
         observation = self._reset(index, order)
-        return Asked(index, order, observation,
-                     Prompt(tuple(observation["images"]), observation["text"], index), 1)  # fmt: skip
+        prompt = Prompt(tuple(observation["images"]), observation["text"], index)
+        return Asked(index, order, prompt, replies=1)
 
     # ------------------------------------------------------------------------------ metrics
 
@@ -301,3 +299,18 @@ def question_source(env: gymnasium.Env) -> QuestionSource:
         raise InputError("environment without questions", where="env.unwrapped.source",
                          expected="a QuestionSource, as perl_env's environments have", got=type(source).__name__)  # fmt: skip
     return source
+
+
+def shared_pictures(
+    images: Sequence[np.ndarray], order: Order, first_order: Order, first: Prompt
+) -> tuple[np.ndarray, ...]:
+    """``images``, with the arrays of another prompt in place of equal ones.
+
+    So a picture that is shown in several orders is held, and sent to the learners, once. A wrapper
+    that changes pictures by their slot keeps its own.
+    """
+    slots = [first_order.index(source) for source in order]
+    return tuple(
+        first.images[slot] if np.array_equal(image, first.images[slot]) else image
+        for image, slot in zip(images, slots, strict=True)
+    )

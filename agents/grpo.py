@@ -264,9 +264,11 @@ class GRPO(Algorithm):
         saved = super().save_to_path(path, filesystem=filesystem, **kwargs)
         if filesystem is None:
             filesystem, _ = pyarrow.fs.FileSystem.from_uri(str(path or saved))
+        place = f"{saved}/processor"
+        filesystem.create_dir(place)
         with tempfile.TemporaryDirectory() as folder:
             PromptProcessor(self.config.model_path).save(folder)
-            pyarrow.fs.copy_files(folder, f"{saved}/processor", destination_filesystem=filesystem)
+            pyarrow.fs.copy_files(folder, place, destination_filesystem=filesystem)
         return saved
 
     @override(Algorithm)

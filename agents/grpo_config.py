@@ -94,7 +94,7 @@ class GRPOConfig(AlgorithmConfig):
     def pretrained(
         self, path: str | Path, *, dtype: str = "float32", attention: str = "sdpa"
     ) -> GRPOConfig:
-        """Which model is trained. (RLlib uses the name ``model`` for something else.)
+        """Which model is trained; RLlib uses the name ``model`` for something else.
 
         Args:
             path: a Hugging Face folder with model and processor.

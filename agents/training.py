@@ -26,6 +26,7 @@ from agents.export import export_model
 from agents.grpo import GRPO
 from agents.run_config import Run
 from perl_env.errors import InputError
+from perl_env.registration import make_env
 
 CHECKPOINT, MODEL, PROGRESS, TENSORBOARD, CONFIG = (
     "checkpoint", "model", "progress.jsonl", "tensorboard", "config.yaml",
@@ -49,6 +50,7 @@ def train(run: Run, out: Path, on_step: OnStep | None = None, config_text: str =
         InputError: the folder holds something else.
     """
     out = out.absolute()
+    _check_environment(run)
     _claim(out, config_text)
     with started_ray(run), ray_results_in(out / "ray"):
         algorithm = _built(run, out / CHECKPOINT)
@@ -67,6 +69,13 @@ def train(run: Run, out: Path, on_step: OnStep | None = None, config_text: str =
         finally:
             algorithm.stop()
             shutil.rmtree(out / "ray", ignore_errors=True)
+
+
+def _check_environment(run: Run) -> None:
+    """Find wrong names and arguments of our own tasks here, where they are told in one line."""
+    env, settings = run.config.env, dict(run.config.env_config)
+    if isinstance(env, str) and env.removeprefix("perl_env:").startswith("perl/"):
+        make_env(env.removeprefix("perl_env:"), **settings).close()
 
 
 def _claim(out: Path, config_text: str) -> None:

@@ -6,6 +6,7 @@ ours.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -79,6 +80,7 @@ def train(
     """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
     import yaml
 
+    _quiet(ray=True)
     from agents.run_config import config_from_dict, read_settings
     from agents.training import train as run_training
 
@@ -111,6 +113,7 @@ def evaluate(
     ] = False,
 ) -> None:
     """Measure a model's order-robustness; the same command continues a run that was stopped."""
+    _quiet()
     from agents.engines import SamplingParams, make_engine
     from evals.harness import run_evaluation
     from evals.report import summary_table
@@ -151,6 +154,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
 ) -> None:
     """Measure the embedded model, train it with and without permutation, measure again."""
+    _quiet(ray=True)
     from evals.demo import DemoSettings, run_demo
     from evals.demo_display import show_result
 
@@ -250,6 +254,18 @@ def training_display(steps: int) -> Iterator[Callable]:
             live.update(table())
 
         yield row
+
+
+def _quiet(ray: bool = False) -> None:
+    """Keep the libraries' own progress bars and advice out of ours."""
+    import transformers
+
+    if ray:
+        import ray.rllib
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    logging.getLogger("ray.rllib").setLevel(logging.ERROR)
 
 
 def _plain(text: str, limit: int = 60) -> str:

@@ -75,6 +75,11 @@ TASKS: dict[str, Task] = {
              "procedural pictures of shapes, a dozen kinds over every permutable order class"),
         Task("perl/Digits-v0", "perl_env.tasks.digits:digits",
              "scans of handwritten digits: which, sum, largest, order, odd one out"),
+        Task(
+            "perl/Mixture-v0",
+            "perl_env.tasks.mixture:MixtureQuestions",
+            "several tasks, each as often as its weight says (tasks={name: weight})",
+        ),
         Task("perl/Folder-v0", "perl_env.tasks.folder:FolderQuestions",
              "your own folder: questions.jsonl and pictures (path=…)"),
     )

@@ -93,3 +93,36 @@ def tiny_config(model, env: type[gymnasium.Env] = LetterEnv, **training):
         .fault_tolerance(delay_between_env_runner_restarts_s=0.0)
         .debugging(seed=0, log_level="ERROR")
     )
+
+
+@pytest.fixture
+def build():
+    """Builds algorithms and stops them afterwards."""
+    built = []
+
+    def _build(config):
+        built.append(config.build_algo())
+        return built[-1]
+
+    yield _build
+    for algorithm in built:
+        algorithm.stop()
+
+
+def weights_of(algorithm) -> dict[str, np.ndarray]:
+    state = algorithm.learner_group.get_state(components="learner/rl_module")
+    return state["learner"]["rl_module"]["default_policy"]
+
+
+def largest_gap(weights, others) -> float:
+    return max(np.abs(weights[name] - others[name]).max() for name in weights)
+
+
+def learner_of(algorithm):
+    return algorithm.learner_group._learner
+
+
+def played(algorithm, count=6):
+    """Groups played outside of a training step."""
+    runner = algorithm.env_runner_group.local_env_runner
+    return runner.play_groups(algorithm._schedule.next_groups(count, 0))

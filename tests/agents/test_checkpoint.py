@@ -8,8 +8,7 @@ import pytest
 from agents import GRPO
 from agents.processing import PromptProcessor
 from perl_env.errors import InputError
-from tests.agents.conftest import tiny_config
-from tests.agents.test_grpo import weights_of
+from tests.agents.conftest import tiny_config, weights_of
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

@@ -1,50 +1,14 @@
-"""GRPO in one process: what is asked, what is filtered, what is learned."""
+"""GRPO in one process: what is asked, what is filtered, what comes out."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from agents.export import export_model
-from agents.training_data import GroupTrainingData, split_minibatches
-from perl_env.errors import InputError
-from tests.agents.conftest import LetterEnv, tiny_config
+from tests.agents.conftest import LetterEnv, played, tiny_config, weights_of
 
 pytestmark = pytest.mark.usefixtures("ray_session")
-
-
-@pytest.fixture
-def build():
-    """Builds algorithms and stops them afterwards."""
-    built = []
-
-    def _build(config):
-        built.append(config.build_algo())
-        return built[-1]
-
-    yield _build
-    for algorithm in built:
-        algorithm.stop()
-
-
-def weights_of(algorithm) -> dict[str, np.ndarray]:
-    state = algorithm.learner_group.get_state(components="learner/rl_module")
-    return state["learner"]["rl_module"]["default_policy"]
-
-
-def largest_gap(weights, others) -> float:
-    return max(np.abs(weights[name] - others[name]).max() for name in weights)
-
-
-def learner_of(algorithm):
-    return algorithm.learner_group._learner
-
-
-def played(algorithm, count=6):
-    """Groups played outside of a training step."""
-    runner = algorithm.env_runner_group.local_env_runner
-    return runner.play_groups(algorithm._schedule.next_groups(count, 0))
 
 
 def test_reward_rises(tiny_model, build):
@@ -178,103 +142,6 @@ def _constant(model, **training):
     return tiny_config(model, **training).environment(env_config={"reward": "constant"})
 
 
-# --------------------------------------------------------------------------------------- learning
-
-
-def test_micro_batches_change_nothing(tiny_model, build):
-    results = []
-    for size in (64, 7, 1):
-        config = tiny_config(tiny_model, micro_batch_size=size, kl_coefficient=0.1, lr=3e-5)
-        algorithm = build(config)
-        results.append((algorithm.train(), weights_of(algorithm)))
-    (first, expected), *others = results
-    for result, weights in others:
-        for name in ("loss", "entropy", "grad_norm", "tokens"):
-            assert np.isclose(
-                result["learners"]["default_policy"][name],
-                first["learners"]["default_policy"][name], rtol=1e-3, atol=1e-6,
-            ), name  # fmt: skip
-        assert largest_gap(weights, expected) < 1e-5
-
-
-@pytest.mark.parametrize("loss", ["grpo", "dr_grpo", "dapo"])
-def test_gradient_is_that_of_the_formula(tiny_model, build, loss):
-    """The accumulated gradient against the loss written down in one line, over whole groups."""
-    algorithm = build(
-        tiny_config(tiny_model, loss=loss, micro_batch_size=5, lr=0.0, grad_clip=None)
-    )
-    groups = played(algorithm, 3)
-    learner = learner_of(algorithm)
-    learner.update(training_data=GroupTrainingData(minibatches=[groups]))
-    model = learner._model
-    got = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-    model.zero_grad()
-    _written_down(learner, groups, loss).backward()
-    scale = max(p.grad.abs().max() for p in model.parameters() if p.grad is not None)
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            assert torch.allclose(got[name], parameter.grad, atol=float(1e-4 * scale)), name
-
-
-def _written_down(learner, groups, loss):
-    """On policy the ratio is one, so the gradient is that of -advantage * log-probability."""
-    from agents.collate import micro_batches, rows_of
-    from agents.logprobs import reply_logprobs
-    from agents.losses import Totals
-
-    prompts = [order.prompt for group in groups for order in group.orders]
-    encoded = learner._processor.encode_many(prompts)
-    rows = rows_of(groups, encoded, Totals(1, 1, 1), "dapo", 1)
-    (batch,) = micro_batches(rows, 1000, learner._processor, 1.0, torch.device("cpu"))
-    mask = batch.replies.reply_mask
-    terms = (
-        -batch.advantages[:, None]
-        * reply_logprobs(learner._model, batch.replies)["logprobs"]
-        * mask
-    )
-    if loss == "grpo":  # groups are of one size, so the mean of means is the mean
-        return (terms.sum(dim=1) / mask.sum(dim=1)).mean()
-    if loss == "dr_grpo":
-        return terms.sum() / (len(terms) * learner.config.max_new_tokens)
-    return terms.sum() / mask.sum()
-
-
-def test_a_policy_at_its_reference_has_no_divergence(tiny_model, build):
-    algorithm = build(tiny_config(tiny_model, kl_coefficient=0.5, lr=0.0))
-    assert abs(algorithm.train()["learners"]["default_policy"]["kl_to_reference"]) < 1e-6
-    assert learner_of(build(tiny_config(tiny_model)))._reference is None
-
-
-def test_divergence_holds_the_policy_back(tiny_model, build):
-    gaps = []
-    for coefficient in (1e-6, 20.0):
-        algorithm = build(tiny_config(tiny_model, kl_coefficient=coefficient, minibatches=2))
-        for _ in range(6):
-            result = algorithm.train()
-        gaps.append(result["learners"]["default_policy"]["kl_to_reference"])
-    assert gaps[1] < gaps[0] / 2
-
-
-def test_minibatches_hold_every_group_once(tiny_model, build):
-    groups = played(build(tiny_config(tiny_model)), 7)
-    minibatches = split_minibatches(groups, 3, np.random.default_rng(0))
-    assert [len(minibatch) for minibatch in minibatches] == [3, 2, 2]
-    assert sorted(g.plan.counter for m in minibatches for g in m) == sorted(
-        g.plan.counter for g in groups
-    )
-    assert len(split_minibatches(groups[:2], 5, np.random.default_rng(0))) == 2
-
-
-def test_shards_keep_groups_whole_and_lose_none(tiny_model, build):
-    groups = played(build(tiny_config(tiny_model)), 7)
-    shards = GroupTrainingData(minibatches=[groups[:5], groups[5:]]).shard(3)
-    for number, expected in enumerate([groups[:5], groups[5:]]):
-        shares = [data.minibatches[number] for data, _ in shards]
-        assert sorted(g.plan.counter for s in shares for g in s) == [
-            g.plan.counter for g in expected
-        ]
-
-
 # ---------------------------------------------------------------------------------------- the rest
 
 
@@ -313,27 +180,6 @@ def test_exported_model_is_a_plain_folder(tiny_model, build, tmp_path):
     assert not np.allclose(before.logprobs[:1], got.logprobs[:1], atol=1e-6)
 
 
-def test_frozen_parameters_stay(tiny_model, build):
-    class FrozenVision(learner_class()):
-        def configure_optimizers_for_module(self, module_id, config=None):
-            self._model.model.visual.requires_grad_(False)
-            super().configure_optimizers_for_module(module_id, config)
-
-    algorithm = build(tiny_config(tiny_model, learner_class=FrozenVision))
-    before = weights_of(algorithm)
-    algorithm.train()
-    after = weights_of(algorithm)
-    changed = {name for name in before if not np.array_equal(before[name], after[name])}
-    assert changed
-    assert not any("visual" in name for name in changed)
-
-
-def learner_class():
-    from agents.learner import GRPOTorchLearner
-
-    return GRPOTorchLearner
-
-
 def test_an_order_that_cannot_be_rewritten_costs_no_rollout(tiny_model, build):
     algorithm = build(tiny_config(tiny_model, env=UnsoundEnv))
     groups = played(algorithm, 6)
@@ -350,74 +196,6 @@ class UnsoundEnv(LetterEnv):
         if not self.question.is_canonical:
             raise UnsoundRewriteError("cannot be rewritten", where="test")
         return observation, info
-
-
-# --------------------------------------------------------------------------------------- bad input
-
-
-def test_registered_environments_by_either_name(tiny_model, build):
-    for name in ("perl/Digits-v0", "perl_env:perl/Digits-v0"):
-        config = tiny_config(tiny_model, env=name, questions_per_step=2)
-        config.environment(env_config={"split": "train"})
-        assert build(config).train()["env_runners"]["num_episodes"] == 16
-
-
-def test_an_environment_registered_with_tune(tiny_model, build):
-    from ray import tune
-
-    tune.register_env("letters", lambda context: LetterEnv(context))
-    config = tiny_config(tiny_model, env="letters").environment(env_config={"questions": 6})
-    assert build(config)._schedule.num_questions == 6
-
-
-def test_an_environment_without_questions_is_refused(tiny_model):
-    with pytest.raises(InputError, match="environment without questions"):
-        tiny_config(tiny_model, env="CartPole-v1").build_algo()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"loss": "ppo"}, "loss"),
-        ({"advantage_baseline": "questions"}, "'question'"),
-        ({"order_schedule": "linear"}, "total_steps"),
-        ({"order_probability": 1.5}, "order_probability"),
-        ({"filter_groups": [0.9, 0.1]}, "filter_groups"),
-        ({"questions_per_step": 0}, "questions_per_step"),
-        ({"micro_batch_size": 2.5}, "micro_batch_size"),
-        ({"orders_per_question": 1, "rollouts_per_order": 1}, "at least 2"),
-    ],
-)
-def test_settings_that_cannot_work(tiny_model, change, message):
-    with pytest.raises(InputError, match=message):
-        tiny_config(tiny_model, **change).validate()
-
-
-def test_unknown_settings_name_the_nearest():
-    from agents import GRPOConfig
-
-    with pytest.raises(InputError, match="'rollouts_per_order'"):
-        GRPOConfig().training(rollouts_per_oder=3)
-    with pytest.raises(InputError, match="'num_env_runners'"):
-        GRPOConfig().env_runners(num_env_runner=3)
-    with pytest.raises(InputError, match="'minibatches'"):
-        GRPOConfig().training(minibatch_size=3)
-    with pytest.raises(InputError, match="'kl_coefficient'"):
-        GRPOConfig().update_from_dict({"kl_coef": 0.1})
-
-
-def test_no_model_or_one_without_processor(tmp_path, tiny_model):
-    from agents import GRPOConfig
-
-    with pytest.raises(InputError, match="no model to train"):
-        GRPOConfig().environment(LetterEnv).validate()
-    with pytest.raises(InputError, match="no such model folder"):
-        tiny_config(tmp_path / "nowhere").build_algo()
-    (tmp_path / "bare").mkdir()
-    for name in ("config.json", "model.safetensors", "generation_config.json"):
-        (tmp_path / "bare" / name).write_bytes((tiny_model / name).read_bytes())
-    with pytest.raises(InputError, match="processor"):
-        tiny_config(tmp_path / "bare").build_algo()
 
 
 def test_groups_are_small_to_send(tiny_model, build):

@@ -10,8 +10,7 @@ import ray
 
 from agents.export import export_model
 from agents.training_data import GroupTrainingData
-from tests.agents.conftest import FlakyEnv, tiny_config
-from tests.agents.test_grpo import largest_gap, played, weights_of
+from tests.agents.conftest import FlakyEnv, largest_gap, played, tiny_config, weights_of
 
 pytestmark = [
     pytest.mark.slow,

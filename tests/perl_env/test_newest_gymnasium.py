@@ -27,7 +27,9 @@ print(gymnasium.__version__)
 @pytest.mark.slow
 def test_every_environment_passes_with_the_newest_gymnasium(tmp_path):
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade")
-    subprocess.run([*pip, "--target", tmp_path, "gymnasium"], check=True, timeout=300, capture_output=True)
+    subprocess.run(
+        [*pip, "--target", tmp_path, "gymnasium"], check=True, timeout=300, capture_output=True
+    )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", CODE.format(folder=str(tmp_path))],
         env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=300,
