@@ -151,7 +151,7 @@ def report(
 @app.command()
 def demo(
     out: Out,
-    seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 1,
 ) -> None:
     """Measure the embedded model, train it with and without permutation, measure again."""
     _quiet(ray=True)

@@ -23,8 +23,9 @@ from evals.harness import EvaluationResult, merge, run_evaluation
 from evals.report import write_report
 from perl_env.registration import load_questions
 
-#: Which-image questions that the embedded model has the means to answer.
-KINDS = {"perl/Shapes-v0": ("largest", "most"), "perl/Digits-v0": ("largest", "smallest")}
+#: Which-image questions that the embedded model sees enough to answer: in every other kind it is at
+#: chance before its order bias is laid on (the model card has the figures).
+KINDS = {"perl/Shapes-v0": ("largest", "most"), "perl/Digits-v0": ("smallest",)}
 MODELS = (EMBEDDED, "GRPO", "PeRL")
 #: What the demo has to show, and which way is better (1: higher).
 CLAIMS = {"accuracy_mean": 1, "consistent_accuracy": 1, "flip_rate": -1}
@@ -45,7 +46,7 @@ class DemoSettings:
         repeats: how often each order, for the noise floor.
     """
 
-    seed: int = 0
+    seed: int = 1
     steps: int = 120
     questions: int = 300
     orders: int = 6

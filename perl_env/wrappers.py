@@ -35,10 +35,10 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str]):
     >>> import gymnasium, perl_env
     >>> env = FixedPixels(gymnasium.make("perl/Shapes-v0", kinds=["odd-one-out"]), num_actions=3)
     >>> env.observation_space.shape, env.action_space
-    ((96, 96, 3), Discrete(3))
+    ((84, 84, 3), Discrete(3))
     """
 
-    def __init__(self, env: gymnasium.Env[dict, str], size: int = 96, num_actions: int = 6):
+    def __init__(self, env: gymnasium.Env[dict, str], size: int = 84, num_actions: int = 6):
         super().__init__(env)
         if not isinstance(env.unwrapped, QuestionEnv):
             raise InputError("not an environment of questions", where="env",

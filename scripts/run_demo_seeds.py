@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SEEDS = range(5)
+SEEDS = range(1, 6)  # seed 0 was used to choose the demo's settings
 METRICS = {
     "accuracy_mean": "mean-order accuracy",
     "consistent_accuracy": "consistent accuracy",

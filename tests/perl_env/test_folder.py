@@ -180,7 +180,7 @@ BAD_ROWS = {
     "placeholder names no picture": row(question="Is <image_3> red?"),
     "gold answer cannot be graded": row(answer="Image 3"),
     "gold answer cannot be graded: answer": row(answer="1, 2, 3", order_class="index-list", index_list="rank"),
-    "gold answer names no image": row(answer="red"),
+    "gold answer cannot be graded: answer: expected an answer fit for order class slot-naming": row(answer="red"),
     "picture is missing": row(images=["red.png", "gone.png"]),
     "path leaves the folder": row(images=["red.png", "../outside.png"]),
     "path leaves the folder: images": row(images=["red.png", "/etc/passwd"]),

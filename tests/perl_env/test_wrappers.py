@@ -55,7 +55,7 @@ def test_rllibs_stock_ppo_trains_on_it(ray_session):
     from ray.rllib.algorithms.ppo import PPOConfig
     from ray.tune import register_env
 
-    register_env("pixels", lambda _: wrapped(size=48))
+    register_env("pixels", lambda _: wrapped(size=42))
     config = (
         PPOConfig()
         .environment("pixels")
