@@ -23,8 +23,7 @@ from evals.harness import EvaluationResult, merge, run_evaluation
 from evals.report import write_report
 from perl_env.registration import load_questions
 
-#: Which-image questions that the embedded model sees enough to answer: in every other kind it is at
-#: chance before its order bias is laid on (the model card has the figures).
+#: Which-image questions that the embedded model sees enough to answer (its card has all kinds).
 KINDS = {"perl/Shapes-v0": ("largest", "most"), "perl/Digits-v0": ("smallest",)}
 MODELS = (EMBEDDED, "GRPO", "PeRL")
 #: What the demo has to show, and which way is better (1: higher).

@@ -31,6 +31,8 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str]):
         env: an environment of multiple-choice or which-image questions.
         size: height and width of the observation in pixels.
         num_actions: how many choices there are at most.
+        scaled: float32 pixels from 0 to 1, as RLlib's networks take them, instead of uint8 ones from
+            0 to 255, which Stable-Baselines3 scales itself.
 
     >>> import gymnasium, perl_env
     >>> env = FixedPixels(gymnasium.make("perl/Shapes-v0", kinds=["odd-one-out"]), num_actions=3)
@@ -38,14 +40,22 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str]):
     ((84, 84, 3), Discrete(3))
     """
 
-    def __init__(self, env: gymnasium.Env[dict, str], size: int = 84, num_actions: int = 6):
+    def __init__(
+        self,
+        env: gymnasium.Env[dict, str],
+        size: int = 84,
+        num_actions: int = 6,
+        scaled: bool = False,
+    ):
         super().__init__(env)
         if not isinstance(env.unwrapped, QuestionEnv):
             raise InputError("not an environment of questions", where="env",
                              expected="a perl/… environment", got=env.unwrapped)  # fmt: skip
         self._questions: QuestionEnv = env.unwrapped
         self.size, self.num_actions = size, num_actions
-        self.observation_space = spaces.Box(0, 255, (size, size, 3), np.uint8)
+        self.scaled = scaled
+        highest, kind = (1, np.float32) if scaled else (255, np.uint8)
+        self.observation_space = spaces.Box(0, highest, (size, size, 3), kind)
         self.action_space = spaces.Discrete(num_actions)
 
     def reset(
@@ -78,18 +88,19 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str]):
         return self._questions.question
 
     def _pixels(self, question: Question) -> np.ndarray:
-        """The pictures side by side, the text below: uint8 (size, size, 3)."""
+        """The pictures side by side, the text below: (size, size, 3)."""
         canvas = Image.new("RGB", (self.size, self.size), (255, 255, 255))
         top = round(self.size * (1 - _TEXT_SHARE))
         width = self.size // len(question.images)
-        for slot, pixels in enumerate(question.images):
-            picture = fit(pixels, width, top)
+        for slot, image in enumerate(question.images):
+            picture = fit(image, width, top)
             canvas.paste(picture, (slot * width, (top - picture.height) // 2))
         text = "\n".join([question.text, *option_lines(question)])
         ImageDraw.Draw(canvas).multiline_text(
             (1, top), text, fill=(0, 0, 0), font=ImageFont.load_default(_FONT_SIZE), spacing=0
         )
-        return np.array(canvas)
+        pixels = np.array(canvas)
+        return pixels.astype(np.float32) / 255 if self.scaled else pixels
 
 
 def count_choices(question: Question) -> int:

@@ -83,7 +83,7 @@ PHASES = (
     Phase("perception", 450, 2e-3, 1.5e-3, 1.0, 0.0, 1.0, (), ()),
     Phase("places", 700, 2e-3, 1.0e-3, 0.05, 0.1, 1.0, SHAPES_PLACES, DIGITS_PLACES),
     Phase("tasks", 400, 1.0e-3, 0.0, 0.05, 0.1, 1.0, SHAPES_KINDS, DIGITS_KINDS),
-    Phase("order bias", 80, 1e-3, 0.0, 0.0, 0.0, 0.15, SHAPES_PLACES, DIGITS_PLACES),
+    Phase("order bias", 140, 1e-3, 0.0, 0.0, 0.0, 0.15, SHAPES_KINDS, DIGITS_KINDS),
 )
 
 

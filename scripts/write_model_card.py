@@ -50,6 +50,12 @@ temperature 1; 95 % intervals clustered by question
 {rows}
 
 Accuracy (mean over orders) by slot of the gold, where the gold is an image: {slots}.
+
+By kind of question, accuracy (mean over orders) and flip rate in per cent:
+
+| kind | accuracy | flip rate |
+|---|---|---|
+{kinds}
 """
 
 
@@ -93,6 +99,10 @@ def main(folder: Path) -> None:
         questions=QUESTIONS,
         rows=rows,
         slots=slots,
+        kinds="\n".join(
+            f"| {kind} | {shown(found['accuracy_mean'])} | {shown(found['flip_rate'])} |"
+            for kind, found in sorted(metrics.parts["kind"].items())
+        ),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
 

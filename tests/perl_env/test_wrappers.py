@@ -18,6 +18,14 @@ def test_the_env_checker_of_stable_baselines_accepts_it():
     check_env(wrapped())
 
 
+def test_scaled_pixels_are_the_same_pixels():
+    plain, _ = wrapped().reset(seed=1)
+    env = wrapped(scaled=True)
+    scaled, _ = env.reset(seed=1)
+    assert env.observation_space.contains(scaled)
+    np.testing.assert_array_equal((scaled * 255).round().astype(np.uint8), plain)
+
+
 @pytest.mark.parametrize("kind", ["odd-one-out", "which-image", "true-of-some"])
 def test_the_right_choice_and_no_other_is_rewarded(kind):
     env = wrapped(kind)
@@ -55,7 +63,7 @@ def test_rllibs_stock_ppo_trains_on_it(ray_session):
     from ray.rllib.algorithms.ppo import PPOConfig
     from ray.tune import register_env
 
-    register_env("pixels", lambda _: wrapped(size=42))
+    register_env("pixels", lambda _: wrapped(size=42, scaled=True))
     config = (
         PPOConfig()
         .environment("pixels")
