@@ -110,13 +110,13 @@ class ProceduralQuestions:
                              got=gold_slot_decay)  # fmt: skip
         if size < 1:
             raise InputError("no questions", where="size", expected="at least 1", got=size)
-        for name in chosen or ():
-            if name not in kinds:
+        for wanted in chosen or ():
+            if wanted not in kinds:
                 raise InputError(
-                    "unknown kind", where="kinds", expected=f"of {', '.join(kinds)}", got=name
+                    "unknown kind", where="kinds", expected=f"of {', '.join(kinds)}", got=wanted
                 )
         self.name = name
-        self.kinds = [kinds[name] for name in (chosen or kinds)]
+        self.kinds = [kinds[each] for each in (chosen or kinds)]
         self.split, self.seed, self.size = split, seed, size
         self.difficulty, self.gold_slot_decay = difficulty, gold_slot_decay
         self.max_images, self.max_pixels = max_images, max_pixels

@@ -153,3 +153,10 @@ def test_shapes_cover_every_permutable_order_class():
 def test_hard_shapes_have_up_to_six_images():
     questions = perl_env.load_questions("perl/Shapes-v0", limit=200, difficulty=3)
     assert max(len(question.images) for question in questions) == 6
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_keys_name_task_split_seed_index_and_kind(task):
+    short = task.removeprefix("perl/").removesuffix("-v0").lower()
+    question = perl_env.load_questions(task, "train", 3, seed=9, kinds=["which-image"])[2]
+    assert question.key == f"{short}-train-9-2-which-image"
