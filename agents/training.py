@@ -31,6 +31,8 @@ from perl_env.registration import make_env
 CHECKPOINT, MODEL, PROGRESS, TENSORBOARD, CONFIG = (
     "checkpoint", "model", "progress.jsonl", "tensorboard", "config.yaml",
 )  # fmt: skip
+logger = logging.getLogger(__name__)
+
 _OBJECT_STORE_BYTES = 400 * 2**20
 
 #: Called after each training step with its number and its metrics by slash-separated names.
@@ -75,7 +77,9 @@ def _check_environment(run: Run) -> None:
     """Find wrong names and arguments of our own tasks here, where they are told in one line."""
     env, settings = run.config.env, dict(run.config.env_config)
     if isinstance(env, str) and env.removeprefix("perl_env:").startswith("perl/"):
-        make_env(env.removeprefix("perl_env:"), **settings).close()
+        source = make_env(env.removeprefix("perl_env:"), **settings).source
+        if excluded := getattr(source, "excluded_counts", None):
+            logger.warning("%s: rows left out, by reason: %s", env, dict(excluded))
 
 
 def _claim(out: Path, config_text: str) -> None:

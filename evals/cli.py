@@ -61,8 +61,14 @@ def list_tasks(
             _plain(question.text), _plain(question.answer),
         )  # fmt: skip
     console.print(table)
+    console.print(f"{len(source)} questions", highlight=False)
+    tell_excluded(source)
+
+
+def tell_excluded(source: object) -> None:
+    """Count and list the rows that a data set left out."""
     excluded = getattr(source, "excluded", ())
-    console.print(f"{len(source)} questions, {len(excluded)} rows left out", highlight=False)
+    console.print(f"{len(excluded)} rows left out", highlight=False)
     for row in excluded:
         console.print(f"  line {row.line}: {row.reason}", markup=False, highlight=False)
 
@@ -80,7 +86,7 @@ def train(
     """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
     import yaml
 
-    _quiet(ray=True)
+    _quiet(rllib=True)
     from agents.run_config import config_from_dict, read_settings
     from agents.training import train as run_training
 
@@ -118,10 +124,13 @@ def evaluate(
     from evals.harness import run_evaluation
     from evals.report import summary_table
     from perl_env.prompts import INSTRUCTION
-    from perl_env.registration import load_questions
+    from perl_env.registration import load_source
 
-    source = {"task": task, "split": split, "limit": limit, "seed": seed}
-    questions = load_questions(**source)  # type: ignore[arg-type]
+    where = {"task": task, "split": split, "seed": seed}
+    source = load_source(**where, **({"strict": True} if strict and Path(task).is_dir() else {}))  # type: ignore[arg-type]
+    if hasattr(source, "excluded"):
+        tell_excluded(source)
+    questions = [source[index] for index in range(min(limit or len(source), len(source)))]
     engine = make_engine(model)
     with progress_display() as show:
         result = run_evaluation(
@@ -129,7 +138,7 @@ def evaluate(
             sampling=SamplingParams(temperature, max_new_tokens, seed),
             instruction=INSTRUCTION if instruction is None else instruction, seed=seed,
             progress=lambda done, total: show("replies", done, total),
-            model=model, task=task, questions_from=source, strict=strict,
+            model=model, task=task, questions_from=where | {"limit": limit}, strict=strict,
         )  # fmt: skip
     console.print(summary_table([result.as_run()]))
     console.print(f"report: {out / 'report.html'}", markup=False, highlight=False)
@@ -154,7 +163,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 1,
 ) -> None:
     """Measure the embedded model, train it with and without permutation, measure again."""
-    _quiet(ray=True)
+    _quiet(rllib=True)
     from evals.demo import DemoSettings, run_demo
     from evals.demo_display import show_result
 
@@ -256,12 +265,12 @@ def training_display(steps: int) -> Iterator[Callable]:
         yield row
 
 
-def _quiet(ray: bool = False) -> None:
+def _quiet(rllib: bool = False) -> None:
     """Keep the libraries' own progress bars and advice out of ours."""
     import transformers
 
-    if ray:
-        import ray.rllib
+    if rllib:
+        pass
 
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()

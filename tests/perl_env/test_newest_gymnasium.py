@@ -11,7 +11,7 @@ import gymnasium, perl_env
 from gymnasium.utils.env_checker import check_env
 
 assert gymnasium.__file__.startswith({folder!r}), gymnasium.__file__
-for task in ("perl/Shapes-v0", "perl/Digits-v0"):
+for task in ("perl/Shapes-v0", "perl/Digits-v0", "perl/Mixture-v0"):
     check_env(gymnasium.make(task, render_mode="rgb_array").unwrapped)
     for mode in ("sync", "async"):
         envs = gymnasium.make_vec(task, num_envs=2, vectorization_mode=mode)
