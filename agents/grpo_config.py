@@ -11,6 +11,7 @@ from typing import Any
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.utils.annotations import override
+from ray.util.debug import log_once
 
 from agents.advantages import BASELINES, Baseline
 from agents.engines import KINDS
@@ -252,6 +253,8 @@ class GRPOConfig(AlgorithmConfig):
         Raises:
             InputError: a setting that cannot work.
         """
+        # Said once already, so that RLlib does not advise the old API stack, which cannot do this.
+        log_once(f"{self.algo_class.__name__}_on_new_api_stack")
         super().validate()
         _one_of("loss", self.loss, LOSS_KINDS)
         _one_of("advantage_baseline", self.advantage_baseline, BASELINES)
