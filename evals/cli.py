@@ -25,7 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Multi-image questions in other orders: train on them, measure how much the order matters.",
 )
-console = Console()
+#: Tables of several models want more than the 80 columns that are assumed where there is no terminal.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
 
