@@ -6,7 +6,7 @@ EXTRAS ?= train,eval,dev,$(shell (command -v nvidia-smi >/dev/null && echo vllm)
 
 .PHONY: demo test test-fast lint setup clean benchmarks
 
-demo: $(READY)  ## measure the embedded model, train it twice, measure again (8 minutes)
+demo: $(READY)  ## measure the embedded model, train it twice, measure again (4 minutes)
 	$(BIN)/perl-env demo --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
 test: $(READY) lint  ## everything, slow tests too (20 minutes)
