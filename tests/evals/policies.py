@@ -77,7 +77,7 @@ class PolicyEngine:
         return replies
 
     def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        raise NotImplementedError
+        raise AssertionError("a fixed policy has no weights to set")
 
     def close(self) -> None:
         pass
