@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from agents.engines import KINDS
 from agents.group_filter import GroupFilter
 from agents.losses import LOSS_KINDS, LossKind
 from agents.order_schedule import SCHEDULES, ScheduleKind, order_probability
-from perl_env.errors import InputError
+from perl_env.errors import InputError, nearest
 
 #: Settings of ``AlgorithmConfig.training`` that mean something here.
 _TRAINING_OF_RLLIB = ("lr", "grad_clip", "grad_clip_by", "learner_class")
@@ -294,10 +293,7 @@ def check_keys(
     """
     for key in given:
         if key not in allowed:
-            near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
-            expected = (
-                f"{near[0]!r} (the nearest)" if near else f"one of {', '.join(sorted(known))}"
-            )
+            expected = nearest(key, sorted(known), cutoff=0.4)
             raise InputError("unknown setting", where=where, expected=expected, got=repr(key))
 
 
@@ -321,9 +317,9 @@ def _parameters(method: Callable) -> list[str]:
 
 def _one_of(name: str, value: Any, allowed: Collection[str]) -> None:
     if value not in allowed:
-        near = difflib.get_close_matches(str(value), allowed, n=1)
-        expected = f"{near[0]!r} (the nearest)" if near else f"one of {', '.join(allowed)}"
-        raise InputError("unknown value", where=name, expected=expected, got=repr(value))
+        raise InputError(
+            "unknown value", where=name, expected=nearest(str(value), allowed), got=repr(value)
+        )
 
 
 def _at_least(name: str, value: Any, least: int, whole: bool = False) -> None:

@@ -69,6 +69,11 @@ class Comparison:
     apart: bool
 
 
+def claims_hold(comparisons: Sequence[Comparison]) -> bool:
+    """PeRL is better than the embedded model beyond the intervals, and better than plain GRPO."""
+    return all(c.apart if c.other == EMBEDDED else c.better for c in comparisons)
+
+
 @dataclass(frozen=True)
 class DemoResult:
     """What the demo found.
@@ -87,8 +92,8 @@ class DemoResult:
 
     @property
     def shown(self) -> bool:
-        """PeRL is better than the embedded model beyond the intervals, and better than plain GRPO."""
-        return all(c.apart if c.other == EMBEDDED else c.better for c in self.comparisons)
+        """Whether the run shows what the demo claims."""
+        return claims_hold(self.comparisons)
 
 
 def training_run(name: str, settings: DemoSettings) -> Run:

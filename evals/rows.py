@@ -9,8 +9,8 @@ from typing import Any
 from agents.engines.base import Reply
 from evals.plan import Place
 from evals.table import Row, order_text
-from perl_env.grading import Grade, gold_slot, grade
-from perl_env.order_class import EQUIVARIANT_CLASSES, OrderClass
+from perl_env.grading import Grade, count_choices, gold_slot, grade
+from perl_env.order_class import EQUIVARIANT_CLASSES
 from perl_env.question import Question
 
 
@@ -46,13 +46,6 @@ def chosen_slot(question: Question, graded: Grade) -> int | None:
     if graded.parsed is None or question.order_class not in EQUIVARIANT_CLASSES:
         return None
     return gold_slot(dataclasses.replace(question, answer=graded.parsed))
-
-
-def count_choices(question: Question) -> int | None:
-    """How many answers are possible; ``None`` where they cannot be counted."""
-    if question.options:
-        return len(question.options)
-    return len(question.images) if question.order_class is OrderClass.SLOT_NAMING else None
 
 
 def place_of(row: Mapping[str, Any]) -> Place:

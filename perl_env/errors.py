@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
 
 class InputError(ValueError):
     """Input that cannot be used as it is.
@@ -43,6 +46,16 @@ class UnsoundRewriteError(InputError):
 
 class IllegalOrderError(InputError):
     """An order moves an image that the question's order class does not allow to move."""
+
+
+def nearest(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
+    """What to expect instead of an unknown name: the nearest known one, else all of them.
+
+    >>> nearest("lerning_rate", ["learning_rate", "seed"]), nearest("x", ["learning_rate", "seed"])
+    ("'learning_rate' (the nearest)", 'one of learning_rate, seed')
+    """
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"{close[0]!r} (the nearest)" if close else f"one of {', '.join(known)}"
 
 
 def shorten(value: object, limit: int = 120) -> str:

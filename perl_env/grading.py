@@ -129,6 +129,13 @@ def gold_slot(question: Question) -> int | None:
     return slots[0] if slots and len(slots) == 1 else None
 
 
+def count_choices(question: Question) -> int | None:
+    """How many answers are possible; ``None`` where they cannot be counted."""
+    if question.options:
+        return len(question.options)
+    return len(question.images) if question.order_class is OrderClass.SLOT_NAMING else None
+
+
 def understand(question: Question, stated: str) -> str | None:
     """A stated answer in terms of the question as asked, as in ``Grade.parsed``."""
     if len(stated) > MAX_ANSWER or not stated.strip():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import Any
 import gymnasium
 
 from perl_env.env import QuestionEnv
-from perl_env.errors import InputError
+from perl_env.errors import InputError, nearest
 from perl_env.question import Question
 from perl_env.questions import QuestionSource
 
@@ -46,7 +45,7 @@ class Task:
         for name in arguments:
             if name not in known:
                 raise InputError("unknown argument", where=f"{self.name}, {name}",
-                                 expected=_nearest(name, [*known, *sorted(_ENV_ARGUMENTS)]), got=repr(name))  # fmt: skip
+                                 expected=nearest(name, [*known, *sorted(_ENV_ARGUMENTS)]), got=repr(name))  # fmt: skip
         missing = [
             name
             for name, parameter in known.items()
@@ -101,7 +100,7 @@ def find_task(name: str) -> Task:
     short = name.removeprefix("perl_env:")
     if short not in TASKS:
         raise InputError(
-            "unknown task", where="task", expected=_nearest(short, list(TASKS)), got=repr(name)
+            "unknown task", where="task", expected=nearest(short, list(TASKS)), got=repr(name)
         )
     return TASKS[short]
 
@@ -154,8 +153,3 @@ def register_environments() -> None:
                 entry_point="perl_env.registration:make_env",
                 kwargs={"task": task.name},
             )
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"{close[0]!r} (the nearest)" if close else f"one of {', '.join(known)}"

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from perl_env.env import QuestionEnv
 from perl_env.errors import InputError
-from perl_env.order_class import OrderClass
+from perl_env.grading import count_choices
 from perl_env.prompts import option_lines
 from perl_env.question import LETTERS, Question
 from perl_env.rendering import fit
@@ -69,6 +69,9 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str]):
         _, info = self.env.reset(seed=seed, options=options)
         question = self._shown()
         choices = count_choices(question)
+        if choices is None:
+            raise InputError("no multiple-choice question", where=f"question {question.key!r} of kind {question.kind!r}",
+                             expected="options, or an image to name (choose such kinds)", got=repr(question.text))  # fmt: skip
         if choices > self.num_actions:
             raise InputError("more choices than actions", where=f"question {question.key!r}",
                              expected=f"at most {self.num_actions}", got=choices)  # fmt: skip
@@ -101,17 +104,3 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str]):
         )
         pixels = np.array(canvas)
         return pixels.astype(np.float32) / 255 if self.scaled else pixels
-
-
-def count_choices(question: Question) -> int:
-    """How many choices a question leaves.
-
-    Raises:
-        InputError: it is open.
-    """
-    if question.options:
-        return len(question.options)
-    if question.order_class is OrderClass.SLOT_NAMING:
-        return len(question.images)
-    raise InputError("no multiple-choice question", where=f"question {question.key!r} of kind {question.kind!r}",
-                     expected="options, or an image to name (choose such kinds)", got=repr(question.text))  # fmt: skip

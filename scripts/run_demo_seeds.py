@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from evals.demo import Comparison, claims_hold
+
 SEEDS = range(1, 6)  # seed 0 was used to choose the demo's settings
 METRICS = {
     "accuracy_mean": "mean-order accuracy",
@@ -44,10 +46,7 @@ def results(folder: Path, seed: int) -> dict:
 
 def shown(found: dict) -> bool:
     """Whether everything that the demo claims is so for this seed."""
-    return all(
-        comparison["apart"] if comparison["other"] == "embedded" else comparison["better"]
-        for comparison in found["comparisons"]
-    )
+    return claims_hold([Comparison(**comparison) for comparison in found["comparisons"]])
 
 
 def cell(estimate: dict) -> str:

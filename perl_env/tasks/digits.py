@@ -10,7 +10,7 @@ from PIL import Image
 
 from perl_env.order_class import OrderClass
 from perl_env.question import LETTERS, Question
-from perl_env.tasks.procedural import SPLITS, Draw, Kind, ProceduralQuestions
+from perl_env.tasks.procedural import SPLITS, Draw, Kind, ProceduralQuestions, with_gold_at
 from perl_env.tasks.shapes import ORDINALS, count_images
 
 SIDE = 56
@@ -80,7 +80,7 @@ def _which_image(choices: Draw, split: str) -> Question:
     count = count_images(choices)
     gold, *others = choices.some(range(10), count)
     slot = choices.gold_slot(count)
-    shown = [*others[:slot], gold, *others[slot:]]
+    shown = with_gold_at(gold, others, slot)
     return Question(
         _show(choices, split, shown), f"Which image shows the digit {gold}?", f"Image {slot + 1}",
         order_class=OrderClass.SLOT_NAMING,
@@ -103,7 +103,7 @@ def _extreme(choices: Draw, split: str, word: str) -> Question:
     *others, gold = sorted(choices.some(range(10), count), reverse=word == "smallest")
     others = choices.shuffled(others)
     return Question(
-        _show(choices, split, [*others[:slot], gold, *others[slot:]]),
+        _show(choices, split, with_gold_at(gold, others, slot)),
         f"Which image shows the {word} digit?",
         f"Image {slot + 1}",
         order_class=OrderClass.SLOT_NAMING,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from perl_env.errors import InputError
+from perl_env.errors import InputError, nearest
 from perl_env.order_class import OrderClass
 from perl_env.placeholders import number_placeholders
 from perl_env.question import LETTERS, Question
@@ -74,8 +74,7 @@ def parse_row(line: bytes, where: str) -> Row:
     columns = _as_object(line, where)
     for name in columns:
         if name not in _COLUMNS:
-            near = difflib.get_close_matches(name, _COLUMNS, n=1, cutoff=0.5)
-            expected = f"{near[0]!r} (the nearest)" if near else f"one of {', '.join(_COLUMNS)}"
+            expected = nearest(name, _COLUMNS, cutoff=0.5)
             raise InputError("unknown column", where=where, expected=expected, got=repr(name))
     for name in ("images", "question", "answer"):
         if columns.get(name) is None:

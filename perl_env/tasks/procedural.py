@@ -59,6 +59,11 @@ class Draw:
         return int(np.searchsorted(np.cumsum(weights), self.rng.random() * weights.sum()))
 
 
+def with_gold_at(gold: T, others: Sequence[T], slot: int) -> list[T]:
+    """The gold in its slot, the others around it."""
+    return [*others[:slot], gold, *others[slot:]]
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of question: its name and the function that makes one from random choices."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from perl_env.order_class import OrderClass
 from perl_env.question import LETTERS, Question
-from perl_env.tasks.procedural import Draw, Kind, ProceduralQuestions
+from perl_env.tasks.procedural import Draw, Kind, ProceduralQuestions, with_gold_at
 from perl_env.tasks.shapes_drawing import COLOURS, GROUNDS, SHAPES, SIDE, SIZES, Scene, draw
 
 MAX_IMAGES = 6
@@ -62,11 +62,6 @@ def distinct_scenes(choices: Draw, count: int) -> list[Scene]:
 def pictures(scenes: Sequence[Scene]) -> tuple:
     """The scenes' pictures."""
     return tuple(draw(each) for each in scenes)
-
-
-def with_gold_at(gold: Scene, others: Sequence[Scene], slot: int) -> list[Scene]:
-    """The gold scene in its slot, the others around it."""
-    return [*others[:slot], gold, *others[slot:]]
 
 
 def a(name: str) -> str:
@@ -151,34 +146,30 @@ def _which_image(choices: Draw) -> Question:
     )
 
 
-@kind("largest")
-def _largest(choices: Draw) -> Question:
-    """The one image whose shape is the largest."""
-    count = min(count_images(choices), len(_SIZES))
-    *others, gold = sorted(choices.some(_SIZES, count), key=_SIZES.index)
+def _extreme(choices: Draw, attribute: str, values: Sequence, text: str) -> Question:
+    """The one image with the greatest value of an attribute; ``values`` are in ascending order."""
+    count = min(count_images(choices), len(values))
+    *others, gold = sorted(choices.some(values, count), key=values.index)
     slot = choices.gold_slot(count)
-    shown = [scene(choices, size=size) for size in choices.shuffled(others)]
+    shown = [scene(choices, **{attribute: value}) for value in choices.shuffled(others)]
     return Question(
-        pictures(with_gold_at(scene(choices, size=gold), shown, slot)),
-        "Which image shows the largest shape?",
+        pictures(with_gold_at(scene(choices, **{attribute: gold}), shown, slot)),
+        text,
         f"Image {slot + 1}",
         order_class=OrderClass.SLOT_NAMING,
     )
+
+
+@kind("largest")
+def _largest(choices: Draw) -> Question:
+    """The one image whose shape is the largest."""
+    return _extreme(choices, "size", _SIZES, "Which image shows the largest shape?")
 
 
 @kind("most")
 def _most(choices: Draw) -> Question:
     """The one image with the most shapes."""
-    count = min(count_images(choices), 4)
-    *others, gold = sorted(choices.some((1, 2, 3, 4), count))
-    slot = choices.gold_slot(count)
-    shown = [scene(choices, count=each) for each in choices.shuffled(others)]
-    return Question(
-        pictures(with_gold_at(scene(choices, count=gold), shown, slot)),
-        "Which image shows the most shapes?",
-        f"Image {slot + 1}",
-        order_class=OrderClass.SLOT_NAMING,
-    )
+    return _extreme(choices, "count", (1, 2, 3, 4), "Which image shows the most shapes?")
 
 
 @kind("odd-one-out")
@@ -252,7 +243,7 @@ def _image_options(choices: Draw) -> Question:
     count = min(count_images(choices) + 1, MAX_IMAGES)
     colours = choices.some(_COLOURS, count - 1)
     slot = choices.gold_slot(count - 1)
-    order = with_gold_at(colours[0], colours[1:], slot)  # type: ignore[arg-type]
+    order = with_gold_at(colours[0], colours[1:], slot)
     scenes = [scene(choices, colour=colours[0]), *(scene(choices, colour=c) for c in order)]  # type: ignore[arg-type]
     return Question(
         pictures(scenes),
