@@ -100,9 +100,17 @@ def _claim(out: Path, config_text: str) -> None:
 
 def _built(run: Run, checkpoint: Path) -> GRPO:
     """The algorithm, from its checkpoint where there is one."""
+    recover_checkpoint(checkpoint)
     if checkpoint.exists():
         return GRPO.from_checkpoint(str(checkpoint))  # type: ignore[return-value]
     return run.config.build_algo()  # type: ignore[return-value]
+
+
+def recover_checkpoint(path: Path) -> None:
+    """Put the last checkpoint back where a run was killed while it was exchanging it."""
+    old = path.with_suffix(".old")
+    if not path.exists() and old.exists():
+        old.rename(path)
 
 
 def save_checkpoint(algorithm: GRPO, path: Path) -> None:
