@@ -44,6 +44,12 @@ class Question:
         index_base: the number that the lists use for their first image or rank.
         kind: sub-task, by which results are broken down.
         key: identifies the question within its data set.
+        scoring: the rule by which replies are graded: "strict" (ours) or the name of a benchmark's
+            published rule.
+        facts: further columns of the question's row, as (name, text) pairs, that a published rule or
+            aggregation needs.
+        instruction: the last line of the prompt where the question's benchmark has its own; ``None``
+            leaves it to who asks.
         canonical: for a permuted question, the question it was made from; else ``None``.
         order: the order in which this question shows its canonical's images.
 
@@ -67,6 +73,9 @@ class Question:
     index_base: int = 1
     kind: str = ""
     key: str = ""
+    scoring: str = "strict"
+    facts: tuple[tuple[str, str], ...] = ()
+    instruction: str | None = None
     canonical: Question | None = None
     order: Order = ()
 
@@ -74,6 +83,7 @@ class Question:
         put = object.__setattr__
         put(self, "images", tuple(as_array(picture) for picture in self.images))
         put(self, "options", tuple(self.options))
+        put(self, "facts", tuple((str(name), str(value)) for name, value in self.facts))
         put(self, "order_class", OrderClass(self.order_class))
         if not self.order:
             put(self, "order", tuple(range(len(self.images))))
@@ -165,6 +175,7 @@ class Question:
         return (
             self.text, self.answer, self.options, self.order_class, self.pinned,
             self.option_slots, self.index_list, self.index_base, self.kind, self.key,
+            self.scoring, self.facts, self.instruction,
             tuple(image.shape for image in self.images),
         )  # fmt: skip
 
