@@ -40,7 +40,15 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> N
     Raises:
         InputError: a weight is missing, unknown or of another shape.
     """
-    own = model.state_dict()
+    load_tensors(model.state_dict(), weights)
+
+
+def load_tensors(own: Mapping[str, torch.Tensor], weights: Mapping[str, np.ndarray]) -> None:
+    """Copy arrays into tensors of the same names in place.
+
+    Raises:
+        InputError: one is missing, unknown or of another shape.
+    """
     missing, unknown = sorted(set(own) - set(weights)), sorted(set(weights) - set(own))
     if missing or unknown:
         raise InputError("weights do not belong to this model", where="state dict",
