@@ -37,7 +37,7 @@ class LoraSettings:
     """
 
     rank: int = 16
-    alpha: float = 32.0
+    alpha: int = 32
     layers: str = LANGUAGE_LAYERS
     seed: int = 0
 
