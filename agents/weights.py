@@ -15,7 +15,12 @@ from perl_env.errors import InputError
 
 def tensor_to_array(tensor: torch.Tensor) -> np.ndarray:
     """A copy of the tensor on the host; bfloat16 as uint16 bits."""
-    tensor = tensor.detach().to("cpu", copy=True).contiguous()
+    return array_view(tensor.detach().to("cpu", copy=True))
+
+
+def array_view(tensor: torch.Tensor) -> np.ndarray:
+    """The tensor on the host, which shares its memory where it lies there; bfloat16 as uint16 bits."""
+    tensor = tensor.detach().to("cpu").contiguous()
     if tensor.dtype is torch.bfloat16:
         return tensor.view(torch.uint16).numpy()
     return tensor.numpy()
