@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ from agents.group_filter import FilterCounts
 from agents.grpo_config import GRPOConfig
 from agents.order_schedule import GroupPlan, OrderSchedule
 from agents.processing import PromptProcessor
+from agents.sample_ahead import SampleAhead
 from agents.training_data import Group, GroupTrainingData, split_minibatches
 
 __all__ = ["GRPO", "GRPOConfig"]
@@ -48,6 +51,23 @@ _MINIBATCH_STREAM = 3
 #: So many rounds of lost groups in a row end the run: then it is no accident.
 _MAX_FAILED_ROUNDS = 10
 _GROUPS = "groups"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a training step learns from.
+
+    Attributes:
+        groups: those that the filter kept.
+        counts: what it saw and dropped.
+        metrics: of the runners that played.
+        weights_seq_no: number of the weights that they played with.
+    """
+
+    groups: list[Group]
+    counts: FilterCounts
+    metrics: list[dict]
+    weights_seq_no: int
 
 
 class GRPO(Algorithm):
@@ -72,6 +92,9 @@ class GRPO(Algorithm):
     def setup(self, config: GRPOConfig) -> None:
         """Build runners and learners; called by RLlib."""
         self._synced_seq_no = 0
+        self._last_sent: Any = None
+        #: Held while groups are played: their weights may not change meanwhile.
+        self._sampling = threading.RLock()
         super().setup(config)
         self._schedule = OrderSchedule(
             self._num_questions(),
@@ -81,7 +104,16 @@ class GRPO(Algorithm):
             self.config.total_steps,
         )
         self._steps = 0
+        self._sampled_steps = 0
+        self._ahead = SampleAhead(self._sample, self._schedule_state, self.config.async_steps)
         self._sync_weights()
+
+    @override(Algorithm)
+    def cleanup(self) -> None:
+        """Wait for what is being sampled, then free everything."""
+        if hasattr(self, "_ahead"):  # not where setting up failed
+            self._ahead.close()
+        super().cleanup()
 
     def _num_questions(self) -> int:
         local = self.env_runner_group.local_env_runner
@@ -95,13 +127,14 @@ class GRPO(Algorithm):
 
     @override(Algorithm)
     def training_step(self) -> None:
-        """Sample, filter, update, send weights."""
+        """Sample, filter, update, send weights; with ``async_steps`` the next samples meanwhile."""
         with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
-            groups = self._sample()
-        if groups:
+            sample = self._ahead.take()
+        self._log_sample(sample)
+        if sample.groups:
             with self.metrics.log_time((TIMERS, LEARNER_UPDATE_TIMER)):
-                self._learn(groups)
-            with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
+                self._learn(sample.groups)
+            with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)), self._sampling:
                 self._sync_weights()
         self._steps += 1
 
@@ -118,12 +151,19 @@ class GRPO(Algorithm):
 
     # ------------------------------------------------------------------------------ sampling
 
-    def _sample(self) -> list[Group]:
+    def _sample(self) -> Sample:
         """The step's groups; those that the filter drops are replaced, up to a number of rounds."""
-        counts, kept = FilterCounts(), []
+        with self._sampling:
+            return self._sample_with(self._synced_seq_no)
+
+    def _sample_with(self, weights_seq_no: int) -> Sample:
+        counts = FilterCounts()
+        kept: list[Group] = []
+        metrics: list[dict] = []
         missing = self.config.questions_per_step
         while True:
-            groups = self._play(self._schedule.next_groups(missing, self._steps))
+            plans = self._schedule.next_groups(missing, self._sampled_steps)
+            groups = self._play(plans, metrics)
             for group in groups:
                 counts.add(group.order_class, group.drop_reason)
             kept += [group for group in groups if group.drop_reason is None]
@@ -131,30 +171,36 @@ class GRPO(Algorithm):
             if missing == 0 or counts.refill_rounds == self.config.max_refill_rounds:
                 break
             counts.refill_rounds += 1
-        self._log_groups(counts, kept)
-        return kept
+        self._sampled_steps += 1
+        return Sample(kept, counts, metrics, weights_seq_no)
 
-    def _log_groups(self, counts: FilterCounts, kept: Sequence[Group]) -> None:
-        self.metrics.log_dict(counts.metrics(), key=_GROUPS, reduce="mean")
-        log = self.metrics.log_value
+    def _log_sample(self, sample: Sample) -> None:
+        self.metrics.aggregate(sample.metrics, key=ENV_RUNNER_RESULTS)
+        self.metrics.log_dict(sample.counts.metrics(), key=_GROUPS, reduce="mean")
+        log, kept = self.metrics.log_value, sample.groups
+        behind = self._synced_seq_no - sample.weights_seq_no
+        log((_GROUPS, "off_policy_steps"), behind, reduce="mean")
         log((_GROUPS, "groups_learned_from"), len(kept), reduce="mean")
         if kept:
             spreads = [float(np.std(group.rewards)) for group in kept]
             log((_GROUPS, "reward_std"), float(np.mean(spreads)), reduce="mean")
             log((_GROUPS, "order_probability"), kept[0].plan.order_probability, reduce="mean")
 
-    def _play(self, plans: Sequence[GroupPlan]) -> list[Group]:
-        """The planned groups, in the sequence of their plans, whoever played them."""
+    def _play(self, plans: Sequence[GroupPlan], metrics: list[dict]) -> list[Group]:
+        """The planned groups, in the sequence of their plans, whoever played them.
+
+        The runners' metrics are added to ``metrics``.
+        """
         local = self.env_runner_group.local_env_runner
         if self.env_runner_group.num_remote_env_runners() == 0:
             groups = local.play_groups(plans)
-            self.metrics.aggregate([local.get_metrics()], key=ENV_RUNNER_RESULTS)
+            metrics.append(local.get_metrics())
             return groups
         played: dict[int, Group] = {}
         failed_rounds = 0
         while pending := [plan for plan in plans if plan.counter not in played]:
-            groups, metrics = self._play_remotely(pending)
-            self.metrics.aggregate(metrics, key=ENV_RUNNER_RESULTS)
+            groups, theirs = self._play_remotely(pending)
+            metrics.extend(theirs)
             played |= {group.plan.counter: group for group in groups}
             failed_rounds = 0 if groups else failed_rounds + 1
             if failed_rounds > _MAX_FAILED_ROUNDS:
@@ -181,7 +227,7 @@ class GRPO(Algorithm):
         # Ray restarts a runner that died between two calls, and RLlib does not notice: it would play
         # with the weights of the beginning. It says so instead, gets the weights and plays next round.
         if stale := [worker for worker, groups, _ in answers if groups is None]:
-            self._sync_weights(worker_ids=stale)
+            self._send_weights(self.env_runner_group, stale)
         answers = [answer for answer in answers if answer[1] is not None]
         return [g for _, groups, _ in answers for g in groups], [m for _, _, m in answers]
 
@@ -206,10 +252,19 @@ class GRPO(Algorithm):
         answer = self.learner_group.foreach_learner(_put_weights, remote_actor_ids=first)
         return answer.result_or_errors[0].get()
 
-    def _sync_weights(self, group: Any = None, worker_ids: Collection[int] | None = None) -> None:
-        """Send the weights and wait: RLlib's own way drops them where one is still on its way."""
-        group = group or self.env_runner_group
+    def _sync_weights(self, group: Any = None) -> None:
+        """Send the weights of now and wait: RLlib's own way drops them where one is still on its way."""
         weights, self._synced_seq_no = self._weights()
+        # Whoever samples ahead may lose a runner while the learners are at work: it gets these again.
+        self._last_sent = weights if self.config.async_steps else None
+        self._send(weights, group or self.env_runner_group, None)
+
+    def _send_weights(self, group: Any, worker_ids: Collection[int]) -> None:
+        """Send runners that came back the weights that all others have."""
+        weights = self._weights()[0] if self._last_sent is None else self._last_sent
+        self._send(weights, group, worker_ids)
+
+    def _send(self, weights: Any, group: Any, worker_ids: Collection[int] | None) -> None:
         if group.num_remote_env_runners() > 0:
             group.foreach_env_runner(
                 "set_state",
@@ -227,9 +282,10 @@ class GRPO(Algorithm):
         """Bring back runners that were restarted: with the weights of now."""
         if env_runner_group is None:
             return []
-        restored = env_runner_group.probe_unhealthy_env_runners() or []
-        if restored:
-            self._sync_weights(env_runner_group, worker_ids=restored)
+        with self._sampling:
+            restored = env_runner_group.probe_unhealthy_env_runners() or []
+            if restored:
+                self._send_weights(env_runner_group, restored)
         return restored
 
     @override(Algorithm)
@@ -243,16 +299,22 @@ class GRPO(Algorithm):
     def get_state(self, components=None, *, not_components=None, **kwargs: Any) -> dict[str, Any]:
         """RLlib's state and the schedule's."""
         state = super().get_state(components, not_components=not_components, **kwargs)
-        state[_SCHEDULE] = {"steps": self._steps, **self._schedule.get_state()}
+        # What has been sampled ahead is not saved: its questions are asked again.
+        state[_SCHEDULE] = {**self._ahead.state(), "steps": self._steps}
         return state
+
+    def _schedule_state(self) -> dict[str, Any]:
+        return {"sampled_steps": self._sampled_steps, **self._schedule.get_state()}
 
     @override(Algorithm)
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on where another run stood."""
+        self._ahead.drop()
         super().set_state(state)
         if _SCHEDULE in state:
             self._schedule.set_state(state[_SCHEDULE])
             self._steps = state[_SCHEDULE]["steps"]
+            self._sampled_steps = state[_SCHEDULE]["sampled_steps"]
         if COMPONENT_LEARNER_GROUP in state:
             self._sync_weights()
 

@@ -64,6 +64,7 @@ class GRPOConfig(AlgorithmConfig):
         self.weight_decay = 0.01
         self.filter_groups: bool | tuple[float, float] = False
         self.max_refill_rounds = 3
+        self.async_steps = 0
 
         self.temperature = 1.0
         self.max_new_tokens = 2048
@@ -127,6 +128,7 @@ class GRPOConfig(AlgorithmConfig):
         weight_decay: float = NotProvided,
         filter_groups: bool | Iterable[float] = NotProvided,
         max_refill_rounds: int = NotProvided,
+        async_steps: int = NotProvided,
         **kwargs: Any,
     ) -> GRPOConfig:
         """What is sampled and how it is learned from. Equations are PeRL's (arXiv 2506.14907).
@@ -157,6 +159,9 @@ class GRPOConfig(AlgorithmConfig):
             filter_groups: leave out groups whose rewards are all the same, or also those whose mean
                 reward lies outside ``(low, high)``. (The paper filters before training, §3.)
             max_refill_rounds: how often a step asks fresh questions in place of those left out.
+            async_steps: how many steps' rollouts may be sampled before they are learned from, while
+                the learners work on earlier ones; they are then so many updates of weights old. 0
+                samples with the newest weights.
             kwargs: ``lr`` (§5: 1e-6), ``grad_clip`` (1.0), ``grad_clip_by``, ``learner_class``.
         """
         own = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
@@ -264,6 +269,10 @@ class GRPOConfig(AlgorithmConfig):
             "epochs", "micro_batch_size", "max_new_tokens",
         ):  # fmt: skip
             _at_least(name, getattr(self, name), 1, whole=True)
+        _at_least("async_steps", self.async_steps, 0, whole=True)
+        if self.async_steps and not self.num_env_runners and not self.in_evaluation:
+            raise InputError("nobody can sample while this process learns", where="async_steps",
+                             expected="0, or num_env_runners of at least 1", got=self.async_steps)  # fmt: skip
         for name in ("max_refill_rounds", "clip_low", "clip_high", "kl_coefficient",
                      "weight_decay", "temperature", "order_probability"):  # fmt: skip
             _at_least(name, getattr(self, name), 0)
