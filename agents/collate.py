@@ -1,4 +1,4 @@
-"""From ragged groups to padded tensors, a micro batch at a time."""
+"""From ragged groups to batches of replies, as many at a time as a budget of tokens allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from agents.engines.transformers_engine import left_padded
 from agents.logprobs import ReplyBatch
 from agents.losses import LossKind, Totals, reply_weight, token_weights
 from agents.processing import EncodedPrompt, PromptProcessor
@@ -60,7 +59,7 @@ def rows_of(
     kind: LossKind,
     max_length: int,
 ) -> list[Row]:
-    """The replies of several groups, by prompt, prompts of similar length beside each other.
+    """The replies of several groups, group by group and prompt by prompt.
 
     Args:
         groups: of one learner's share of an update.
@@ -70,7 +69,7 @@ def rows_of(
         max_length: most tokens that a reply may have.
     """
     prompts = iter(encoded)
-    rows = [
+    return [
         Row(prompt, ids, logprobs, float(advantage),
             reply_weight(kind, len(ids), group.num_replies, totals, max_length))
         for group in groups
@@ -78,19 +77,41 @@ def rows_of(
         for prompt in [next(prompts)]
         for ids, logprobs, advantage in zip(order.token_ids, order.logprobs, order.advantages, strict=True)
     ]  # fmt: skip
-    return sorted(rows, key=lambda row: len(row.prompt))
 
 
 def micro_batches(
     rows: Sequence[Row],
-    size: int,
+    max_tokens: int,
     processor: PromptProcessor,
     temperature: float,
     device: torch.device,
 ) -> Iterator[LearnerBatch]:
-    """``rows`` as padded tensors on ``device``, at most ``size`` replies at a time."""
-    for start in range(0, len(rows), size):
-        yield _collate(rows[start : start + size], processor, temperature, device)
+    """``rows`` as batches on ``device`` that pass through the model one after the other.
+
+    Args:
+        rows: those of one prompt beside each other.
+        max_tokens: of a batch, each prompt counted once. A single reply that has more passes alone.
+        processor: of the model.
+        temperature: of the sampler.
+        device: of the tensors.
+    """
+    for batch in _within_budget(rows, max_tokens):
+        yield _collate(batch, processor, temperature, device)
+
+
+def _within_budget(rows: Sequence[Row], max_tokens: int) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    tokens = 0
+    for row in rows:
+        new_prompt = not batch or batch[-1].prompt is not row.prompt
+        cost = len(row.token_ids) + new_prompt * len(row.prompt)
+        if batch and tokens + cost > max_tokens:
+            yield batch
+            batch, tokens, cost = [], 0, len(row.token_ids) + len(row.prompt)
+        batch.append(row)
+        tokens += cost
+    if batch:
+        yield batch
 
 
 def _collate(
@@ -107,8 +128,8 @@ def _collate(
     reply_mask = torch.from_numpy(mask).to(device)
     return LearnerBatch(
         replies=ReplyBatch(
-            prompts=left_padded(prompts, processor.pad_token_id, device),
-            parents=torch.tensor([position[id(row.prompt)] for row in rows], device=device),
+            prompts=tuple(prompts),
+            parents=tuple(position[id(row.prompt)] for row in rows),
             reply_ids=torch.from_numpy(ids).to(device),
             reply_mask=reply_mask,
             suppressed=torch.tensor(sorted(processor.image_token_ids), device=device),

@@ -60,7 +60,7 @@ class GRPOConfig(AlgorithmConfig):
         self.kl_coefficient = 0.01
         self.minibatches = 2
         self.epochs = 1
-        self.micro_batch_size = 12
+        self.micro_batch_tokens = 16_384
         self.weight_decay = 0.01
         self.filter_groups: bool | tuple[float, float] = False
         self.max_refill_rounds = 3
@@ -124,7 +124,7 @@ class GRPOConfig(AlgorithmConfig):
         kl_coefficient: float = NotProvided,
         minibatches: int = NotProvided,
         epochs: int = NotProvided,
-        micro_batch_size: int = NotProvided,
+        micro_batch_tokens: int = NotProvided,
         weight_decay: float = NotProvided,
         filter_groups: bool | Iterable[float] = NotProvided,
         max_refill_rounds: int = NotProvided,
@@ -153,8 +153,8 @@ class GRPOConfig(AlgorithmConfig):
                 no copy of it is held.
             minibatches: optimizer updates an epoch (released code: 128 questions in 2).
             epochs: passes over a step's rollouts.
-            micro_batch_size: replies that pass through the model at once; changes memory and speed,
-                not the result.
+            micro_batch_tokens: tokens that pass through the model at once, each prompt counted once;
+                changes memory and speed, not the result.
             weight_decay: of AdamW (released code: 0.01).
             filter_groups: leave out groups whose rewards are all the same, or also those whose mean
                 reward lies outside ``(low, high)``. (The paper filters before training, §3.)
@@ -266,7 +266,7 @@ class GRPOConfig(AlgorithmConfig):
         _one_of("engine", self.engine, KINDS)
         for name in (
             "orders_per_question", "rollouts_per_order", "questions_per_step", "minibatches",
-            "epochs", "micro_batch_size", "max_new_tokens",
+            "epochs", "micro_batch_tokens", "max_new_tokens",
         ):  # fmt: skip
             _at_least(name, getattr(self, name), 1, whole=True)
         _at_least("async_steps", self.async_steps, 0, whole=True)

@@ -122,7 +122,7 @@ class GRPOTorchLearner(TorchLearner):
         )
         for batch in micro_batches(
             rows,
-            self.config.micro_batch_size,
+            self.config.micro_batch_tokens,
             self._processor,
             self.config.temperature,
             self._device,

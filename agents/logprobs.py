@@ -1,82 +1,102 @@
-"""Log-probabilities of replies under a model, with the prompts' part computed once a prompt."""
+"""Log-probabilities of replies under a model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+
+from agents.chunked_logprobs import token_logprobs
+from agents.processing import EncodedPrompt
 
 
 @dataclass(frozen=True)
 class ReplyBatch:
-    """Replies and the prompts that they answer, padded.
+    """Replies and the prompts that they answer.
 
     Attributes:
-        prompts: model inputs of P prompts, padded on the left: ``input_ids``, ``attention_mask`` and
-            ``mm_token_type_ids`` [P, L], ``pixel_values``, ``image_grid_thw``.
-        parents: int64 [B], the row in ``prompts`` that each reply answers.
+        prompts: each held once, however many replies it has.
+        parents: [B], which prompt each reply answers, in ascending order.
         reply_ids: int64 [B, T], padded on the right.
         reply_mask: float32 [B, T], 1 at a reply's tokens, 0 at padding.
         suppressed: int64, tokens that the sampler may not draw, such as image tokens.
         temperature: of the sampler.
     """
 
-    prompts: dict[str, torch.Tensor]
-    parents: torch.Tensor
+    prompts: tuple[EncodedPrompt, ...]
+    parents: tuple[int, ...]
     reply_ids: torch.Tensor
     reply_mask: torch.Tensor
     suppressed: torch.Tensor
     temperature: float = 1.0
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each reply."""
+        return self.reply_mask.sum(dim=1).int().tolist()
 
 
 def reply_logprobs(model: torch.nn.Module, batch: ReplyBatch) -> dict[str, torch.Tensor]:
     """Log-probability of each reply token, and the entropy of the distribution it was drawn from.
 
     The distribution is the sampler's: logits divided by the temperature, suppressed tokens left out.
-    A prompt with its pictures passes through the model once, whatever the number of its replies, which
-    continue from its keys and values; gradients flow through both parts.
+    Prompts and pictures are computed once where the model's family allows it
+    (``agents.shared_prefix``), else once a reply.
 
     Returns:
-        "logprobs" and "entropy", float32 [B, T]; "entropy" carries no gradient. Values at padding
-        are finite and mean nothing.
+        "logprobs" and "entropy", float32 [B, T]; "entropy" carries no gradient. Zero at padding.
     """
-    logits = _reply_logits(model, batch).float() / (batch.temperature or 1.0)
-    # The least finite number, not -inf: 0 * -inf would spoil the entropy.
-    logits = logits.index_fill(-1, batch.suppressed, torch.finfo(logits.dtype).min)
-    log_distribution = torch.log_softmax(logits, dim=-1)
-    logprobs = log_distribution.gather(-1, batch.reply_ids.unsqueeze(-1)).squeeze(-1)
-    with torch.no_grad():
-        entropy = -(log_distribution.exp() * log_distribution).sum(dim=-1)
-    return {"logprobs": logprobs, "entropy": entropy}
+    from agents.shared_prefix import can_share, shared_hidden_states
+
+    hidden = shared_hidden_states if can_share(model) else plain_hidden_states
+    return from_hidden_states(model, batch, hidden(model, batch))
 
 
-def _reply_logits(model: torch.nn.Module, batch: ReplyBatch) -> torch.Tensor:
-    """Logits [B, T, V] from which the replies' tokens are drawn."""
-    output = model(**batch.prompts, use_cache=True, logits_to_keep=1)
-    first = output.logits[batch.parents]
-    if batch.reply_ids.shape[1] == 1:
-        return first
-    cache = output.past_key_values
-    cache.batch_select_indices(batch.parents)
-    mask = batch.prompts["attention_mask"][batch.parents]
-    rest = model(
-        input_ids=batch.reply_ids[:, :-1],
-        attention_mask=torch.cat([mask, batch.reply_mask[:, :-1].to(mask.dtype)], dim=1),
-        position_ids=_reply_positions(model, mask, batch),
-        past_key_values=cache,
-        use_cache=True,
-    ).logits
-    return torch.cat([first, rest], dim=1)
+def from_hidden_states(
+    model: torch.nn.Module, batch: ReplyBatch, hidden: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Log-probabilities and entropies [B, T] from the states [N, H] that predict the replies' tokens."""
+    valid = batch.reply_mask.bool()
+    found = token_logprobs(
+        model.lm_head, hidden, batch.reply_ids[valid], batch.suppressed, batch.temperature
+    )
+    result = {}
+    for name, values in found.items():
+        padded = values.new_zeros(batch.reply_mask.shape)
+        result[name] = padded.masked_scatter(valid, values)
+    return result
 
 
-def _reply_positions(
-    model: torch.nn.Module, prompt_mask: torch.Tensor, batch: ReplyBatch
-) -> torch.Tensor:
-    """Positions of the replies' tokens: they go on where the prompt ended."""
-    steps = torch.arange(batch.reply_ids.shape[1] - 1, device=prompt_mask.device)
-    positions = prompt_mask.sum(dim=1, keepdim=True) + steps
-    deltas = getattr(getattr(model, "model", None), "rope_deltas", None)
-    if deltas is None:
-        return positions
-    # M-RoPE: a picture takes fewer positions than tokens; text has all three coordinates alike.
-    return (positions + deltas[batch.parents]).expand(3, -1, -1)
+def plain_hidden_states(model: torch.nn.Module, batch: ReplyBatch) -> torch.Tensor:
+    """The states [N, H] that predict the replies' tokens, one row a reply with its whole prompt.
+
+    What every trainer can do with any model, and what sharing is held against.
+    """
+    device, lengths = batch.reply_ids.device, batch.lengths
+    prompts = [batch.prompts[parent] for parent in batch.parents]
+    longest = max(len(p) + n for p, n in zip(prompts, lengths, strict=True))
+    shape = (len(prompts), longest)
+    ids, types = (np.zeros(shape, dtype=np.int64) for _ in range(2))
+    mask = np.zeros(shape, dtype=np.int64)
+    replies = batch.reply_ids.cpu().numpy()
+    for row, (prompt, length) in enumerate(zip(prompts, lengths, strict=True)):
+        start, end = len(prompt), len(prompt) + length
+        ids[row, :start], ids[row, start:end] = prompt.input_ids, replies[row, :length]
+        types[row, :start], mask[row, :end] = prompt.mm_token_type_ids, 1
+    arrays = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "mm_token_type_ids": types,
+        "pixel_values": np.concatenate([prompt.pixel_values for prompt in prompts]),
+        "image_grid_thw": np.concatenate([prompt.image_grid_thw for prompt in prompts]),
+    }
+    inputs = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+    states = model.model(**inputs, use_cache=False).last_hidden_state
+    # The state at a token predicts the next one.
+    return torch.cat(
+        [
+            states[row, len(prompt) - 1 : len(prompt) - 1 + length]
+            for row, (prompt, length) in enumerate(zip(prompts, lengths, strict=True))
+        ]
+    )

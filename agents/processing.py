@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,19 @@ _VISION_TOKENS = (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedPicture:
+    """One picture as the vision tower takes it; prompts that show it share the object.
+
+    Attributes:
+        pixel_values: float32 [patches, values per patch].
+        grid: int64 [3], patches in time, height and width.
+    """
+
+    pixel_values: np.ndarray
+    grid: np.ndarray
+
+
 @dataclass(frozen=True)
 class EncodedPrompt:
     """Model inputs of one prompt, ragged, without padding.
@@ -29,17 +43,25 @@ class EncodedPrompt:
     Attributes:
         input_ids: int64 [L], image tokens expanded.
         mm_token_type_ids: int64 [L], 1 at image tokens, 0 elsewhere.
-        pixel_values: float32 [patches, values per patch], the pictures one after the other.
-        image_grid_thw: int64 [images, 3], patches of each picture in time, height and width.
+        pictures: in the order in which they are shown.
     """
 
     input_ids: np.ndarray
     mm_token_type_ids: np.ndarray
-    pixel_values: np.ndarray
-    image_grid_thw: np.ndarray
+    pictures: tuple[EncodedPicture, ...]
 
     def __len__(self) -> int:
         return len(self.input_ids)
+
+    @property
+    def pixel_values(self) -> np.ndarray:
+        """Float32 [patches, values per patch], the pictures one after the other."""
+        return np.concatenate([picture.pixel_values for picture in self.pictures])
+
+    @property
+    def image_grid_thw(self) -> np.ndarray:
+        """Int64 [images, 3]."""
+        return np.stack([picture.grid for picture in self.pictures])
 
 
 class PromptProcessor:
@@ -94,33 +116,42 @@ class PromptProcessor:
         return self.encode_many([prompt])[0]
 
     def encode_many(self, prompts: Sequence[Prompt]) -> list[EncodedPrompt]:
-        """Model inputs of several prompts; pictures are processed in one batch."""
+        """Model inputs of several prompts; a picture that several show is processed once."""
         if not prompts:
             return []
+        known = self._encode_pictures([image for prompt in prompts for image in prompt.images])
+        encoded = []
+        for prompt in prompts:
+            pictures = tuple(known[_content(image)] for image in prompt.images)
+            ids = np.asarray(
+                self.tokenizer(self._expanded(prompt, pictures))["input_ids"], np.int64
+            )
+            types = (ids == self.image_token_id).astype(np.int64)
+            encoded.append(EncodedPrompt(ids, types, pictures))
+        return encoded
+
+    def _encode_pictures(self, images: Sequence[np.ndarray]) -> dict[bytes, EncodedPicture]:
+        """The distinct pictures, in one batch, by their content."""
+        distinct = {_content(image): image for image in images}
         # Copies, since torch warns of arrays that may not be written.
-        images = [[np.array(image) for image in prompt.images] for prompt in prompts]
-        batch = self.processor(
-            text=[self.chat_text(prompt) for prompt in prompts],
-            images=images,
-            padding=False,
-            return_mm_token_type_ids=True,
-        )
+        batch = self.processor.image_processor([np.array(image) for image in distinct.values()])
         pixel_values = np.asarray(batch["pixel_values"], dtype=np.float32)
         grids = np.asarray(batch["image_grid_thw"], dtype=np.int64)
-        encoded, first_image, first_patch = [], 0, 0
-        for row, shown in enumerate(images):
-            grid = grids[first_image : first_image + len(shown)]
-            patches = int(grid.prod(axis=1).sum())
-            encoded.append(
-                EncodedPrompt(
-                    input_ids=np.asarray(batch["input_ids"][row], dtype=np.int64),
-                    mm_token_type_ids=np.asarray(batch["mm_token_type_ids"][row], dtype=np.int64),
-                    pixel_values=pixel_values[first_patch : first_patch + patches],
-                    image_grid_thw=grid,
-                )
-            )
-            first_image, first_patch = first_image + len(shown), first_patch + patches
-        return encoded
+        parts = np.split(pixel_values, np.cumsum(grids.prod(axis=1))[:-1])
+        return {
+            content: EncodedPicture(part, grid)
+            for content, part, grid in zip(distinct, parts, grids, strict=True)
+        }
+
+    def _expanded(self, prompt: Prompt, pictures: Sequence[EncodedPicture]) -> str:
+        """The chat text with as many image tokens a picture as the model makes of it."""
+        merged = self.processor.image_processor.merge_size**2
+        first, *parts = self.chat_text(prompt).split(self.processor.image_token)
+        counts = [int(picture.grid.prod()) // merged for picture in pictures]
+        return first + "".join(
+            self.processor.image_token * count + part
+            for count, part in zip(counts, parts, strict=True)
+        )
 
     def decode(self, token_ids: Sequence[int] | np.ndarray) -> str:
         """The text of a reply, without special tokens."""
@@ -129,6 +160,13 @@ class PromptProcessor:
     def save(self, path: str | Path) -> None:
         """Write the processor, its tokenizer and its chat template into a folder."""
         self.processor.save_pretrained(str(path))
+
+
+def _content(image: np.ndarray) -> bytes:
+    """Tells pictures apart by shape and pixels."""
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
 
 
 def _load_processor(path: Path):
@@ -142,6 +180,10 @@ def _load_processor(path: Path):
     if not hasattr(processor, "image_processor"):
         raise InputError("model folder without a processor for images", where=str(path),
                          expected="preprocessor_config.json", got=type(processor).__name__)  # fmt: skip
+    if not hasattr(processor.image_processor, "merge_size"):
+        raise InputError("processor of an unknown family", where=str(path),
+                         expected="one that makes a grid of patches, as Qwen2-VL's",
+                         got=type(processor.image_processor).__name__)  # fmt: skip
     if getattr(processor, "chat_template", None) is None:
         raise InputError("model folder without a chat template", where=str(path),
                          expected="chat_template.jinja", got="none")  # fmt: skip

@@ -13,6 +13,7 @@ from ray.rllib.utils.annotations import override
 from agents.collate import LearnerBatch
 from agents.logprobs import reply_logprobs
 from agents.models import load_model
+from agents.shared_prefix import share_prefixes
 from agents.weights import get_weights, load_weights
 
 
@@ -30,6 +31,8 @@ class VisionLanguageModule(TorchRLModule):
         self.model = load_model(
             settings["path"], settings.get("dtype", "float32"), settings.get("attention", "sdpa")
         )
+        if settings.get("share_prefixes", True):
+            share_prefixes(self.model)
 
     @override(RLModule)
     def _forward_train(self, batch: LearnerBatch, **kwargs: Any) -> dict[str, torch.Tensor]:

@@ -115,7 +115,7 @@ def training_run(name: str, settings: DemoSettings) -> Run:
             "pretrained": {"path": EMBEDDED},
             "training": {
                 "lr": 3e-4, "orders_per_question": 2, "rollouts_per_order": 6,
-                "questions_per_step": 16, "minibatches": 1, "micro_batch_size": 192,
+                "questions_per_step": 16, "minibatches": 1, "micro_batch_tokens": 16_384,
                 "kl_coefficient": 0.0, "order_probability": 1.0 if name == "PeRL" else 0.0,
             },
             "env_runners": {"num_env_runners": 0, "max_new_tokens": 20},

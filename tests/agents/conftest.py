@@ -80,7 +80,7 @@ def tiny_config(model, env: type[gymnasium.Env] = LetterEnv, **training):
         "rollouts_per_order": 4,
         "questions_per_step": 6,
         "minibatches": 1,
-        "micro_batch_size": 64,
+        "micro_batch_tokens": 4096,
         "kl_coefficient": 0.0,
     }
     return (

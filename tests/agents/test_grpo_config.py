@@ -39,7 +39,7 @@ def test_an_environment_without_questions_is_refused(tiny_model):
         ({"order_probability": 1.5}, "order_probability"),
         ({"filter_groups": [0.9, 0.1]}, "filter_groups"),
         ({"questions_per_step": 0}, "questions_per_step"),
-        ({"micro_batch_size": 2.5}, "micro_batch_size"),
+        ({"micro_batch_tokens": 2.5}, "micro_batch_tokens"),
         ({"orders_per_question": 1, "rollouts_per_order": 1}, "at least 2"),
     ],
 )

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("ray_session")
 def test_micro_batches_change_nothing(tiny_model, build):
     results = []
     for size in (64, 7, 1):
-        config = tiny_config(tiny_model, micro_batch_size=size, kl_coefficient=0.1, lr=3e-5)
+        config = tiny_config(tiny_model, micro_batch_tokens=size, kl_coefficient=0.1, lr=3e-5)
         algorithm = build(config)
         results.append((algorithm.train(), weights_of(algorithm)))
     (first, expected), *others = results
@@ -33,7 +33,7 @@ def test_micro_batches_change_nothing(tiny_model, build):
 def test_gradient_is_that_of_the_formula(tiny_model, build, loss):
     """The accumulated gradient against the loss written down in one line, over whole groups."""
     algorithm = build(
-        tiny_config(tiny_model, loss=loss, micro_batch_size=5, lr=0.0, grad_clip=None)
+        tiny_config(tiny_model, loss=loss, micro_batch_tokens=300, lr=0.0, grad_clip=None)
     )
     groups = played(algorithm, 3)
     learner = learner_of(algorithm)

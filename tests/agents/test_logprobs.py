@@ -1,4 +1,4 @@
-"""The learner's pass, with each prompt computed once, against the plain padded pass."""
+"""The learner's log-probabilities are the sampler's."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ import pytest
 import torch
 
 from agents.engines import Prompt, SamplingParams, make_engine
-from agents.engines.transformers_engine import left_padded
 from agents.logprobs import ReplyBatch, reply_logprobs
 from agents.models import load_model
-from agents.processing import PromptProcessor
-
-PARENTS = [0, 0, 0, 1, 2, 2]
-LENGTHS = [5, 3, 1, 6, 4, 6]
+from agents.shared_prefix import share_prefixes
 
 
 @pytest.fixture(scope="module")
@@ -25,70 +21,9 @@ def prompts():
     ]
 
 
-def _batch(processor, prompts, temperature=0.7):
-    rng = np.random.default_rng(1)
-    ids = torch.from_numpy(rng.integers(10, 200, (len(LENGTHS), max(LENGTHS))))
-    mask = (torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]).float()
-    return ReplyBatch(
-        prompts=left_padded(
-            processor.encode_many(prompts), processor.pad_token_id, torch.device("cpu")
-        ),
-        parents=torch.tensor(PARENTS),
-        reply_ids=torch.where(mask.bool(), ids, processor.pad_token_id),
-        reply_mask=mask,
-        suppressed=torch.tensor(sorted(processor.image_token_ids)),
-        temperature=temperature,
-    )
-
-
-def _plain_logprobs(model, processor, prompts, batch):
-    """One row a reply, alone, without padding or cache."""
-    rows = []
-    for parent, ids, length in zip(PARENTS, batch.reply_ids, LENGTHS, strict=True):
-        prompt = processor.encode(prompts[parent])
-        reply = ids[:length]
-        output = model(
-            input_ids=torch.cat([torch.from_numpy(prompt.input_ids), reply])[None],
-            mm_token_type_ids=torch.cat(
-                [torch.from_numpy(prompt.mm_token_type_ids), torch.zeros_like(reply)]
-            )[None],
-            pixel_values=torch.from_numpy(prompt.pixel_values),
-            image_grid_thw=torch.from_numpy(prompt.image_grid_thw),
-            use_cache=False,
-        )
-        logits = output.logits[0, len(prompt) - 1 : -1] / batch.temperature
-        logits = logits.index_fill(-1, batch.suppressed, torch.finfo(torch.float32).min)
-        rows.append(torch.log_softmax(logits, -1).gather(-1, reply[:, None]).squeeze(-1))
-    return rows
-
-
-def _gradients(model):
-    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-
-
-def test_values_and_gradients_equal_the_plain_pass(tiny_model, prompts):
-    model, processor = load_model(tiny_model, "float32"), PromptProcessor(tiny_model)
-    batch = _batch(processor, prompts)
-    weights = torch.rand(batch.reply_mask.shape, generator=torch.Generator().manual_seed(0))
-
-    result = reply_logprobs(model, batch)
-    (result["logprobs"] * batch.reply_mask * weights).sum().backward()
-    gradients = _gradients(model)
-    model.zero_grad()
-    plain = _plain_logprobs(model, processor, prompts, batch)
-    sum((row * weights[i, : len(row)]).sum() for i, row in enumerate(plain)).backward()
-
-    for row, expected in zip(result["logprobs"], plain, strict=True):
-        assert torch.allclose(row[: len(expected)], expected, atol=1e-5)
-    assert set(gradients) == set(_gradients(model))
-    for name, expected in _gradients(model).items():
-        assert torch.allclose(gradients[name], expected, atol=1e-5), name
-    assert torch.isfinite(result["entropy"]).all()
-    assert (result["entropy"] >= 0).all()
-
-
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_sampler_and_learner_agree(tiny_model, prompts, temperature):
+@pytest.mark.parametrize("shared", [True, False])
+def test_sampler_and_learner_agree(tiny_model, prompts, temperature, shared):
     engine, model = make_engine(tiny_model), load_model(tiny_model, "float32")
     sampling = SamplingParams(temperature=temperature, max_new_tokens=6, seed=4)
     replies = engine.generate(prompts, 4, sampling)
@@ -100,10 +35,11 @@ def test_sampler_and_learner_agree(tiny_model, prompts, temperature):
         mask[row, : len(reply.token_ids)] = 1
     processor = engine.processor
     batch = ReplyBatch(
-        left_padded(processor.encode_many(prompts), processor.pad_token_id, torch.device("cpu")),
-        torch.arange(len(prompts)).repeat_interleave(4),
+        tuple(processor.encode_many(prompts)), tuple(n for n in range(len(prompts)) for _ in range(4)),
         ids, mask, torch.tensor(sorted(processor.image_token_ids)), temperature,
     )  # fmt: skip
+    if shared:
+        share_prefixes(model)
     logprobs = reply_logprobs(model, batch)["logprobs"].detach()
     for row, reply in enumerate(flat):
         assert np.allclose(logprobs[row, : len(reply.token_ids)], reply.logprobs, atol=1e-5)

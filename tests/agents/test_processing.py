@@ -79,3 +79,24 @@ def test_a_folder_without_weights_is_told(tiny_model, tmp_path):
     (folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match="model cannot be loaded"):
         load_model(folder)
+
+
+def test_inputs_are_those_that_the_processor_itself_makes(processor):
+    shown = (picture(value=10), picture(112, 70, 30), picture(value=10))
+    prompt = Prompt(shown, "Which <|image_pad|> one?")
+    ours = processor.encode(prompt)
+    theirs = processor.processor(
+        text=[processor.chat_text(prompt)], images=[[image.copy() for image in shown]],
+        padding=False, return_mm_token_type_ids=True,
+    )  # fmt: skip
+    np.testing.assert_array_equal(ours.input_ids, theirs["input_ids"][0])
+    np.testing.assert_array_equal(ours.mm_token_type_ids, theirs["mm_token_type_ids"][0])
+    np.testing.assert_array_equal(ours.pixel_values, np.asarray(theirs["pixel_values"]))
+    np.testing.assert_array_equal(ours.image_grid_thw, np.asarray(theirs["image_grid_thw"]))
+
+
+def test_orders_of_a_question_share_their_encoded_pictures(processor):
+    red, blue = picture(value=10), picture(value=200)
+    one, other = processor.encode_many([Prompt((red, blue), "?"), Prompt((blue, red.copy()), "?")])
+    assert one.pictures[0] is other.pictures[1]
+    assert one.pictures[1] is other.pictures[0]

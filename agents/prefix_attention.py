@@ -1,0 +1,237 @@
+"""Attention over packed rows in which many replies follow one prompt.
+
+A packed row holds, for each order of a question, its prompt once and then the tokens of all its replies. A
+prompt attends to itself. A reply attends to its prompt and to itself, not to the other replies. The two parts
+of a reply's attention are computed apart, each by a fused kernel, and merged by their log-sum-exp, so that no
+mask is ever built: memory grows with the tokens, not with their square. The backward pass gives each kernel
+the merged output and log-sum-exp, from which it makes exactly its part of the gradient (as ring attention
+does, arXiv 2310.01889).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+#: The name under which transformers knows this attention.
+SHARED_PREFIX = "shared_prefix"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One prompt and its replies in a packed row.
+
+    Attributes:
+        start: of the prompt in the row.
+        prompt: its number of tokens.
+        replies: the number of tokens of each reply, in the sequence in which they follow the prompt.
+    """
+
+    start: int
+    prompt: int
+    replies: tuple[int, ...]
+
+    @property
+    def suffix(self) -> int:
+        """Where the replies begin."""
+        return self.start + self.prompt
+
+    @property
+    def end(self) -> int:
+        """Where the segment ends."""
+        return self.suffix + sum(self.replies)
+
+
+@dataclass(frozen=True)
+class _Padding:
+    """Where the tokens of replies lie in a block with one row a reply.
+
+    Attributes:
+        rows: int64 [N], the reply of each token.
+        columns: int64 [N], its place in it.
+        shape: replies and most tokens of one.
+    """
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+    shape: tuple[int, int]
+
+    def pad(self, values: torch.Tensor) -> torch.Tensor:
+        """[1, H, N, …] as [R, H, T, …], zero where there is no token."""
+        block = values.new_zeros((*self.shape, values.shape[1], *values.shape[3:]))
+        block[self.rows, self.columns] = values[0].transpose(0, 1)
+        return block.transpose(1, 2)
+
+    def unpad(self, block: torch.Tensor) -> torch.Tensor:
+        """[R, H, T, …] as [1, H, N, …]."""
+        return block.transpose(1, 2)[self.rows, self.columns].transpose(0, 1)[None]
+
+
+class PackedLayout:
+    """How prompts and replies lie in a packed row.
+
+    Args:
+        segments: one after the other, without gaps.
+        device: where the row is computed.
+    """
+
+    def __init__(self, segments: Sequence[Segment], device: torch.device):
+        self.segments = tuple(segments)
+        self._padding = [_padding(segment.replies, device) for segment in self.segments]
+
+    def parts(self):
+        """Each segment with the places of its replies' tokens; None where there are none."""
+        return zip(self.segments, self._padding, strict=True)
+
+
+def _padding(lengths: Sequence[int], device: torch.device) -> _Padding | None:
+    if not sum(lengths):
+        return None
+    counts = torch.tensor(lengths)
+    rows = torch.repeat_interleave(torch.arange(len(lengths)), counts)
+    columns = torch.cat([torch.arange(length) for length in lengths])
+    return _Padding(rows.to(device), columns.to(device), (len(lengths), max(lengths)))
+
+
+class _PrefixAttention(torch.autograd.Function):
+    """Queries, keys and values [1, H, L, D] to the attention's output of the same shape."""
+
+    @staticmethod
+    def forward(ctx: Any, q, k, v, layout: PackedLayout, scale: float):  # type: ignore[override]
+        """Both parts of each segment, merged."""
+        out = torch.empty_like(q)
+        lse = q.new_empty(q.shape[:3], dtype=torch.float32)
+        for segment, padding in layout.parts():
+            prompt, suffix = _spans(segment)
+            qp, kp, vp = (x[:, :, prompt] for x in (q, k, v))
+            out[:, :, prompt], lse[:, :, prompt] = _attend(qp, kp, vp, True, scale)
+            if padding is None:
+                continue
+            qs, ks, vs = (x[:, :, suffix] for x in (q, k, v))
+            from_prompt, lse_prompt = _attend(qs, kp, vp, False, scale)
+            block, lse_block = _attend(*(padding.pad(x) for x in (qs, ks, vs)), True, scale)
+            own, lse_own = padding.unpad(block), padding.unpad(lse_block)
+            merged = torch.logaddexp(lse_prompt, lse_own)
+            weights = (torch.exp(part - merged)[..., None] for part in (lse_prompt, lse_own))
+            share_prompt, share_own = weights
+            out[:, :, suffix] = (from_prompt * share_prompt + own * share_own).to(out.dtype)
+            lse[:, :, suffix] = merged
+        ctx.save_for_backward(q, k, v, out, lse)
+        ctx.layout, ctx.scale = layout, scale
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor):  # type: ignore[override]
+        """Each part's gradient from the merged output and log-sum-exp."""
+        q, k, v, out, lse = ctx.saved_tensors
+        dq, dk, dv = (torch.zeros_like(x) for x in (q, k, v))
+        grad, scale = grad.contiguous(), ctx.scale
+        for segment, padding in ctx.layout.parts():
+            prompt, suffix = _spans(segment)
+            at_prompt = [x[:, :, prompt] for x in (grad, q, k, v, out, lse)]
+            _add((dq, dk, dv), (prompt,) * 3, _attend_backward(*at_prompt, True, scale))
+            if padding is None:
+                continue
+            grad_s, qs, ks, vs, out_s, lse_s = (x[:, :, suffix] for x in (grad, q, k, v, out, lse))
+            kp, vp = at_prompt[2:4]
+            parts = _attend_backward(grad_s, qs, kp, vp, out_s, lse_s, False, scale)
+            _add((dq, dk, dv), (suffix, prompt, prompt), parts)
+            padded = (padding.pad(x) for x in (grad_s, qs, ks, vs, out_s, lse_s))
+            blocks = _attend_backward(*padded, True, scale)
+            _add((dq, dk, dv), (suffix,) * 3, [padding.unpad(block) for block in blocks])
+        return dq, dk, dv, None, None
+
+
+def _spans(segment: Segment) -> tuple[slice, slice]:
+    return slice(segment.start, segment.suffix), slice(segment.suffix, segment.end)
+
+
+def _add(totals, spans, parts) -> None:
+    for total, span, part in zip(totals, spans, parts, strict=True):
+        total[:, :, span] += part
+
+
+def _attend(q, k, v, causal: bool, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Output [B, H, L, D] and log-sum-exp [B, H, L] of one fused kernel."""
+    q, k, v = (x.contiguous() for x in (q, k, v))
+    ops = torch.ops.aten
+    if q.device.type == "cpu":
+        out, lse = ops._scaled_dot_product_flash_attention_for_cpu(
+            q, k, v, 0.0, causal, scale=scale
+        )
+    else:
+        out, lse, *_ = ops._scaled_dot_product_efficient_attention(
+            q, k, v, None, True, 0.0, causal, scale=scale
+        )
+    return out, lse[..., : q.shape[2]]  # some kernels pad the log-sum-exp
+
+
+def _attend_backward(grad, q, k, v, out, lse, causal: bool, scale: float):
+    """Gradients of queries, keys and values, given an output and log-sum-exp that may be of more keys."""
+    grad, q, k, v, out, lse = (x.contiguous() for x in (grad, q, k, v, out, lse))
+    ops = torch.ops.aten
+    if q.device.type == "cpu":
+        return ops._scaled_dot_product_flash_attention_for_cpu_backward(
+            grad, q, k, v, out, lse, 0.0, causal, scale=scale
+        )
+    padded = torch.nn.functional.pad(lse, (0, -lse.shape[-1] % 32), value=float("inf"))
+    seed = torch.zeros((), dtype=torch.int64, device=q.device)  # of dropout, which there is none of
+    return ops._scaled_dot_product_efficient_attention_backward(
+        grad, q, k, v, None, out, padded, seed, seed, 0.0, [True, True, True, False], causal,
+        scale=scale,
+    )[:3]  # fmt: skip
+
+
+def prefix_attention(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: PackedLayout, scale: float
+) -> torch.Tensor:
+    """Attention over one packed row.
+
+    Args:
+        q: queries [1, H, L, D].
+        k: keys [1, K, L, D], where H is a multiple of K.
+        v: values, like ``k``.
+        layout: which tokens are prompts and replies.
+        scale: of the products of queries and keys.
+
+    Returns:
+        [1, H, L, D].
+    """
+    groups = q.shape[1] // k.shape[1]
+    if groups > 1:
+        k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))
+    return _PrefixAttention.apply(q, k, v, layout, scale)
+
+
+def _attention_function(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    packed_layout: PackedLayout | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """What transformers calls: rows that are not packed are left to its own fused attention."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    if packed_layout is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **kwargs
+        )
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    out = prefix_attention(query, key, value, packed_layout, scale)
+    return out.transpose(1, 2).contiguous(), None
+
+
+def register_prefix_attention() -> None:
+    """Make ``SHARED_PREFIX`` known to transformers. Masks are those of its fused attention: none here."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    AttentionInterface.register(SHARED_PREFIX, _attention_function)
+    AttentionMaskInterface.register(SHARED_PREFIX, sdpa_mask)
