@@ -10,7 +10,7 @@ does, arXiv 2310.01889).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,8 @@ class _PrefixAttention(torch.autograd.Function):
                 continue
             qs, ks, vs = (x[:, :, suffix] for x in (q, k, v))
             from_prompt, lse_prompt = _attend(qs, kp, vp, False, scale)
-            block, lse_block = _attend(*(padding.pad(x) for x in (qs, ks, vs)), True, scale)
+            qb, kb, vb = (padding.pad(x) for x in (qs, ks, vs))
+            block, lse_block = _attend(qb, kb, vb, True, scale)
             own, lse_own = padding.unpad(block), padding.unpad(lse_block)
             merged = torch.logaddexp(lse_prompt, lse_own)
             weights = (torch.exp(part - merged)[..., None] for part in (lse_prompt, lse_own))
@@ -132,15 +133,15 @@ class _PrefixAttention(torch.autograd.Function):
         for segment, padding in ctx.layout.parts():
             prompt, suffix = _spans(segment)
             at_prompt = [x[:, :, prompt] for x in (grad, q, k, v, out, lse)]
-            _add((dq, dk, dv), (prompt,) * 3, _attend_backward(*at_prompt, True, scale))
+            _add((dq, dk, dv), (prompt,) * 3, _attend_backward(at_prompt, True, scale))
             if padding is None:
                 continue
             grad_s, qs, ks, vs, out_s, lse_s = (x[:, :, suffix] for x in (grad, q, k, v, out, lse))
             kp, vp = at_prompt[2:4]
-            parts = _attend_backward(grad_s, qs, kp, vp, out_s, lse_s, False, scale)
+            parts = _attend_backward((grad_s, qs, kp, vp, out_s, lse_s), False, scale)
             _add((dq, dk, dv), (suffix, prompt, prompt), parts)
             padded = (padding.pad(x) for x in (grad_s, qs, ks, vs, out_s, lse_s))
-            blocks = _attend_backward(*padded, True, scale)
+            blocks = _attend_backward(padded, True, scale)
             _add((dq, dk, dv), (suffix,) * 3, [padding.unpad(block) for block in blocks])
         return dq, dk, dv, None, None
 
@@ -169,9 +170,13 @@ def _attend(q, k, v, causal: bool, scale: float) -> tuple[torch.Tensor, torch.Te
     return out, lse[..., : q.shape[2]]  # some kernels pad the log-sum-exp
 
 
-def _attend_backward(grad, q, k, v, out, lse, causal: bool, scale: float):
-    """Gradients of queries, keys and values, given an output and log-sum-exp that may be of more keys."""
-    grad, q, k, v, out, lse = (x.contiguous() for x in (grad, q, k, v, out, lse))
+def _attend_backward(tensors: Iterable[torch.Tensor], causal: bool, scale: float):
+    """Gradients of queries, keys and values.
+
+    ``tensors`` are the output's gradient, queries, keys, values, and an output and log-sum-exp that may be
+    those of more keys.
+    """
+    grad, q, k, v, out, lse = (x.contiguous() for x in tensors)
     ops = torch.ops.aten
     if q.device.type == "cpu":
         return ops._scaled_dot_product_flash_attention_for_cpu_backward(
