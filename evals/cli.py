@@ -101,7 +101,12 @@ def train(
 @app.command("eval")
 def evaluate(
     model: Annotated[str, typer.Option(help='A Hugging Face folder, or "embedded".')],
-    task: Annotated[str, typer.Option(help="A task, or a folder with questions.jsonl.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            help='A task, a folder with questions.jsonl, or a mixture: "perl/Shapes-v0: 22, my_data: 36".'
+        ),
+    ],
     out: Out,
     orders: Annotated[int, typer.Option(min=1, help="In how many orders a question is asked.")] = 6,
     repeats: Annotated[
@@ -115,6 +120,10 @@ def evaluate(
         str | None, typer.Option(help="Last line of every prompt; the paper's by default.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
+    scoring: Annotated[
+        str | None,
+        typer.Option(help="Of a benchmark: official (its published rule) or strict (ours)."),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="A question that cannot be used is an error.")
     ] = False,
@@ -125,23 +134,29 @@ def evaluate(
     from evals.harness import run_evaluation
     from evals.report import summary_table
     from perl_env.prompts import INSTRUCTION
-    from perl_env.registration import load_source
+    from perl_env.registration import first_questions, load_source
 
     where = {"task": task, "split": split, "seed": seed}
+    where |= {} if scoring is None else {"scoring": scoring}
     source = load_source(**where, **({"strict": True} if strict and Path(task).is_dir() else {}))  # type: ignore[arg-type]
     if hasattr(source, "excluded"):
         tell_excluded(source)
-    questions = [source[index] for index in range(min(limit or len(source), len(source)))]
+    questions = first_questions(source, limit)
+    tasks = {
+        question.key: source.task_of(index)
+        for index, question in questions.items()
+        if hasattr(source, "task_of")
+    }
     engine = make_engine(model)
     with progress_display() as show:
         result = run_evaluation(
-            engine, questions, out, orders=orders, repeats=repeats,
+            engine, list(questions.values()), out, orders=orders, repeats=repeats,
             sampling=SamplingParams(temperature, max_new_tokens, seed),
             instruction=INSTRUCTION if instruction is None else instruction, seed=seed,
             progress=lambda done, total: show("replies", done, total),
-            model=model, task=task, questions_from=where | {"limit": limit}, strict=strict,
+            model=model, task=task, tasks=tasks, questions_from=where | {"limit": limit}, strict=strict,
         )  # fmt: skip
-    console.print(summary_table([result.as_run()]))
+    console.print(summary_table(result.with_tasks()))
     console.print(f"report: {out / 'report.html'}", markup=False, highlight=False)
 
 

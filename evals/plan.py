@@ -14,6 +14,7 @@ import numpy as np
 
 from evals.table import order_text
 from perl_env.errors import InputError, UnsoundRewriteError
+from perl_env.grading import STRICT
 from perl_env.order_class import OrderClass
 from perl_env.permutation import permute, sample_orders
 from perl_env.question import Order, Question
@@ -142,6 +143,8 @@ def questions_digest(questions: Sequence[Question]) -> str:
         pictures = [(i.shape, zlib.crc32(np.ascontiguousarray(i).data)) for i in question.images]
         value = (question.key, question.text, question.options, question.answer,
                  str(question.order_class), question.pinned, pictures)  # fmt: skip
+        if question.scoring != STRICT:  # replies are graded once, when they come
+            value += (question.scoring, question.facts)
         digest.update(repr(value).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 

@@ -17,6 +17,7 @@ from perl_env.question import Question
 def make_row(key: str, question: Question, repeat: int, reply: Reply, task: str) -> Row:
     """The row of one reply to a question in its current order."""
     graded = grade(question, reply.text)
+    steps_right, steps = graded.steps or (None, None)
     return {
         "question": key,
         "task": task,
@@ -35,6 +36,9 @@ def make_row(key: str, question: Question, repeat: int, reply: Reply, task: str)
         "canonical": graded.canonical,
         "correct": bool(graded.correct),
         "well_formed": bool(graded.well_formed),
+        "scoring": question.scoring,
+        "steps": steps,
+        "steps_right": steps_right,
     }
 
 
