@@ -28,6 +28,9 @@ app = typer.Typer(
 #: Tables of several models want more than the 80 columns that are assumed where there is no terminal.
 console = Console(width=None if sys.stdout.isatty() else 120)
 
+#: The paper's table has eleven columns.
+TABLE_WIDTH = 190
+
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
 
 
@@ -163,14 +166,39 @@ def evaluate(
 @app.command()
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(help="Folders of evaluations; the first is the baseline.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The HTML file.")],
+        list[Path] | None,
+        typer.Argument(help="Folders of evaluations; the first is the baseline."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The HTML file; of a table a .md or .csv file.")
+    ] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="The paper's table: the runs beside published figures.")
+    ] = False,
 ) -> None:
-    """Write one HTML report about one or several evaluations."""
+    """Write one HTML report about one or several evaluations, or print the paper's table with them."""
+    if table:
+        _paper_table(runs or [], out)
+        return
     from evals.report import report_directories
 
+    if not runs or out is None:
+        raise InputError("nothing to report" if not runs else "no file to write",
+                         where="RUNS" if not runs else "--out",
+                         expected="at least one folder" if not runs else "an HTML file", got="none")  # fmt: skip
     console.print(f"report: {report_directories(runs, out)}", markup=False, highlight=False)
+
+
+def _paper_table(runs: list[Path], out: Path | None) -> None:
+    from evals.paper_table import notes, own_rows, published_rows, terminal_table, write_table
+
+    rows = [*published_rows(), *own_rows(runs)]
+    wide = Console(width=max(console.width, TABLE_WIDTH))
+    wide.print(terminal_table(rows))
+    for note in notes(rows):
+        wide.print(note, markup=False, highlight=False)
+    if out is not None:
+        wide.print(f"table: {write_table(rows, out)}", markup=False, highlight=False)
 
 
 @app.command()

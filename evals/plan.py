@@ -143,9 +143,10 @@ def questions_digest(questions: Sequence[Question]) -> str:
         pictures = [(i.shape, zlib.crc32(np.ascontiguousarray(i).data)) for i in question.images]
         value = (question.key, question.text, question.options, question.answer,
                  str(question.order_class), question.pinned, pictures)  # fmt: skip
-        if question.scoring != STRICT:  # replies are graded once, when they come
-            value += (question.scoring, question.facts)
         digest.update(repr(value).encode("utf-8", "surrogatepass"))
+        if question.scoring != STRICT:  # replies are graded once, when they come
+            rule = (question.scoring, question.facts)
+            digest.update(repr(rule).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 
 
