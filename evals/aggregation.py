@@ -14,7 +14,12 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from evals.statistics import LEVEL, RESAMPLES, Estimate, bootstrap_ratios, estimate_means
+from evals.statistics import (
+    LEVEL,
+    RESAMPLES,
+    Estimate,
+    estimate_ratios,
+)
 from evals.table import is_canonical_order
 from perl_env.errors import InputError
 from perl_env.scoring import RULES
@@ -140,19 +145,35 @@ def mean_over_parts(
         seed: of the draws.
         level: confidence level.
 
-    A draw in which a part has no question at all averages the others.
+    Questions are drawn within each part, since a benchmark fixes how many a part has.
     """
     if parts is None:
         parts = pd.Series("", index=values.index)
-    member = pd.get_dummies(parts.loc[values.index]).to_numpy(dtype=float)
-    inside = member * values.to_numpy(dtype=float)[:, None]
-    draws = np.nanmean(bootstrap_ratios(inside, member, resamples, seed), axis=1)
-    value = float(np.mean(inside.sum(axis=0) / member.sum(axis=0)))
-    if np.ptp(values.to_numpy()) == 0:
-        # Resampling equal values shows no spread; what unseen questions leave possible does.
-        return Figure(estimate_means(values.to_frame("all"), level=level)["all"], draws)
+    grouped = [group.to_numpy(dtype=float) for _, group in values.groupby(parts.loc[values.index])]
+    drawn = [_draws(part, resamples, [seed, i]) for i, part in enumerate(grouped)]
+    draws = np.mean(drawn, axis=0)
+    value = float(np.mean([part.mean() for part in grouped]))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Figure(Estimate(value, float(low), float(high), len(values)), draws)
+    return Figure(
+        Estimate(value, min(float(low), value), max(float(high), value), len(values)), draws
+    )
+
+
+def _draws(values: np.ndarray, resamples: int, seed: list[int]) -> np.ndarray:
+    """The mean of questions drawn with replacement, float64 [B].
+
+    Questions have few distinct values, and how often each value is drawn is multinomial. Where all have
+    one value, drawing shows no spread, however few they are. With n questions alike, the share of others
+    that stayed unseen has the density n (1 − p)ⁿ⁻¹: a draw moves the mean by such a share.
+    """
+    rng = np.random.default_rng(seed)
+    distinct, counts = np.unique(values, return_counts=True)
+    n = len(values)
+    if len(distinct) > 1:
+        return rng.multinomial(n, counts / n, resamples) @ distinct / n
+    (value,) = distinct
+    up = rng.random(resamples) < 1 - value  # towards 1 or towards 0; from 1 only down
+    return value + rng.beta(1, n, resamples) * np.where(up, 1 - value, -value)
 
 
 def mean_of_figures(figures: Mapping[str, Figure], level: float = LEVEL) -> Estimate:
@@ -161,14 +182,11 @@ def mean_of_figures(figures: Mapping[str, Figure], level: float = LEVEL) -> Esti
     The draws have to come from different seeds.
     """
     estimates = [figure.estimate for figure in figures.values()]
+    value = float(np.mean([estimate.value for estimate in estimates]))
     draws = np.mean([figure.draws for figure in figures.values()], axis=0)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    if (
-        np.ptp(draws) < 1e-12
-    ):  # every figure is made of equal values, which resampling cannot spread
-        low, high = (np.mean([getattr(e, end) for e in estimates]) for end in ("low", "high"))
-    value = float(np.mean([estimate.value for estimate in estimates]))
-    return Estimate(value, float(low), float(high), sum(e.questions for e in estimates))
+    questions = sum(estimate.questions for estimate in estimates)
+    return Estimate(value, min(float(low), value), max(float(high), value), questions)
 
 
 # MV-MATH's multi-step questions
@@ -177,16 +195,8 @@ def mean_of_figures(figures: Mapping[str, Figure], level: float = LEVEL) -> Esti
 def step_accuracy_rate(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
     """SAR: the right steps of all multi-step questions, as a share of all their steps."""
     rows = _multi_step(table)
-    right, steps = _per_question(rows, "steps_right"), _per_question(rows, "steps")
-    draws = bootstrap_ratios(right.to_numpy()[:, None], steps.to_numpy()[:, None], resamples, seed)[
-        :, 0
-    ]
-    value = float(right.sum() / steps.sum())
-    shares = right / steps
-    if np.ptp(shares.to_numpy()) == 0:
-        return estimate_means(shares.to_frame("all"))["all"]
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high), len(right))
+    right, steps = (_per_question(rows, name).to_frame("SAR") for name in ("steps_right", "steps"))
+    return estimate_ratios(right, steps, resamples=resamples, seed=seed)["SAR"]
 
 
 def question_completeness_rate(

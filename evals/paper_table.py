@@ -45,6 +45,10 @@ _STRICT_MARK = " §"
 _STRICT_NOTE = (
     "§ Scored by our own rule, not by the benchmark's: not comparable (eval --scoring official)."
 )
+_VLMEVALKIT = (
+    "PeRL made those of BLINK, MathVista, MathVerse and MathVision with VLMEvalKit, which asks a language "
+    "model where its rules find no answer."
+)
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,9 @@ def notes(rows: Sequence[TableRow]) -> list[str]:
         "Per cent right, each question asked in its canonical order. Own figures with 95 % intervals over "
         "questions; BLINK, MMIU and ReMI are unweighted means over their sub-tasks."
     ]
+    sources = dict.fromkeys(row.source for row in rows if row.source != _OWN)
+    if sources:
+        lines.append(f"Published figures: {'; '.join(sources)}. {_VLMEVALKIT}")
     if own:
         marks = {_MARKS[benchmark.judge] for benchmark in BENCHMARKS}
         lines += [note for mark, note in _MARK_NOTES.items() if mark in marks]
@@ -230,7 +237,7 @@ def terminal_table(rows: Sequence[TableRow]) -> Table:
 
 
 def _short(source: str) -> str:
-    """A source in a narrow column; the full one is in the notes, Markdown and CSV.
+    """A source in a narrow column; the notes name it in full.
 
     >>> _short("PeRL (arXiv 2506.14907, NeurIPS 2025), table 2: permuted orders a question")
     'PeRL, table 2'

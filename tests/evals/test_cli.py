@@ -82,6 +82,35 @@ def test_bad_rows_of_a_folder_are_counted_and_listed(tmp_path):
         ),
         (["train", "TINY", "--out", "FULL"], "folder is not empty"),
         (["report", "EMPTY", "--out", "OUT"], "no run directory"),
+        (["report", "--out", "OUT"], "nothing to report"),
+        (["report", "EMPTY"], "no file to write"),
+        (["report", "--table", "--out", "OUT"], "ends in .md or .csv"),
+        (
+            [
+                "eval",
+                "--model",
+                "embedded",
+                "--task",
+                "perl/Shapes-v0",
+                "--scoring",
+                "official",
+                "--out",
+                "OUT",
+            ],
+            "perl/Shapes-v0, scoring",
+        ),
+        (
+            [
+                "eval",
+                "--model",
+                "embedded",
+                "--task",
+                "perl/Shapes-v0: 1, perl/Digits-v0",
+                "--out",
+                "OUT",
+            ],
+            "part of a mixture without a weight",
+        ),
     ],
     ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else "",
 )
@@ -123,6 +152,46 @@ def test_evaluation_writes_its_folder_and_is_continued_by_the_same_command(tmp_p
     perl_env("report", tmp_path / "run", "--out", tmp_path / "both.html")
     assert "<html" in (tmp_path / "both.html").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["both.html", "run"]
+
+
+def test_the_papers_table_is_printed_and_written(tmp_path):
+    shown = perl_env("report", "--table", "--out", tmp_path / "table.md")
+    for word in ("Qwen2.5-VL-7B", "76.39", "MV-MATH", "PeRL, table 1"):
+        assert word in shown
+    written = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "| PeRL | 76.39 | 58.53 |" in written
+
+
+@pytest.mark.slow
+def test_a_mixture_is_evaluated_task_by_task_beside_the_papers_rows(tmp_path):
+    import dataclasses
+
+    from perl_env.registration import load_questions
+    from perl_env.tasks.folder import write_folder
+
+    benchmark = [
+        dataclasses.replace(question, scoring="mantis-eval", key=f"m{i}")
+        for i, question in enumerate(
+            load_questions("perl/Digits-v0", limit=3, kinds=["which-image"])
+        )
+    ]
+    write_folder(benchmark, tmp_path / "mantis")
+    shown = perl_env(
+        "eval", "--model", "embedded", "--task", f"perl/Shapes-v0: 1, {tmp_path / 'mantis'}: 3",
+        "--limit", 5, "--orders", 2, "--max-new-tokens", 16, "--instruction", "", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert "perl/Shapes-v0" in shown
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert set(results["by"]["task"]) == {"perl/Shapes-v0", str(tmp_path / "mantis")}
+    replies = pd.read_json(tmp_path / "run" / "replies.jsonl", lines=True)
+    assert set(replies["scoring"]) == {"strict", "mantis-eval"}
+    shown = perl_env("report", "--table", tmp_path / "run", "--out", tmp_path / "table.csv")
+    assert "embedded: Mantis-Eval: 3 questions" in shown
+    assert "embedded,Mantis-Eval," in (tmp_path / "table.csv").read_text()
+    perl_env(
+        "report", tmp_path / "run", "--out", tmp_path / "report.html"
+    )  # its questions load again
+    assert "<html" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.slow
