@@ -11,7 +11,7 @@ from perl_env.answers import extract_answer
 from perl_env.grading import MAX_ANSWER, same_value
 from perl_env.question import LETTERS, Question
 from perl_env.scoring.extraction import extracted_letter, last_line
-from perl_env.scoring.rule import UNREADABLE, Reading, Rule, fact, read_letter
+from perl_env.scoring.rule import UNREADABLE, Reading, Rule, fact, read_letter, without_markup
 
 
 def read(question: Question, reply: str) -> Reading:
@@ -29,7 +29,7 @@ def is_choice(question: Question, called_one: bool) -> bool:
 
 def read_value(question: Question, reply: str) -> Reading:
     """The reading of an answer that has to have the gold's value."""
-    text = (extract_answer(reply) or last_line(reply)).strip()
+    text = without_markup(extract_answer(reply) or last_line(reply)).strip()
     if not text or len(text) > MAX_ANSWER:
         return UNREADABLE
     return Reading(text, same_value(question.answer, text))

@@ -11,7 +11,7 @@ The rule uses no judge: figures are comparable. (PeRL's own were made with VLMEv
 
 from __future__ import annotations
 
-from perl_env.answer_text import as_number, plain
+from perl_env.answer_text import as_measure, as_number, plain
 from perl_env.answers import extract_answer
 from perl_env.grading import MAX_ANSWER, bare_letter
 from perl_env.math_equality import same_expression
@@ -27,7 +27,7 @@ def read(question: Question, reply: str) -> Reading:
     if text is None or len(text) > MAX_ANSWER:
         return UNREADABLE
     if not question.options:
-        return Reading(text, _equal(question.answer, text))
+        return Reading(plain(text), _equal(question.answer, text))
     if (letter := bare_letter(text)) and letter in LETTERS[: len(question.options)]:
         return read_letter(question, letter)
     equal = [
@@ -50,8 +50,8 @@ def _equal(gold: str, text: str) -> bool:
 
 
 def _has_unit(*texts: str) -> bool:
-    """Whether a text is a number with letters behind it, which a formula would take for factors."""
-    return any(plain(text)[:1].isdigit() and " " in plain(text).strip() for text in texts)
+    """Whether one is a number with a unit, whose letters a formula would take for factors."""
+    return any((measure := as_measure(text)) is not None and measure[1] for text in texts)
 
 
 RULE = Rule("mathvision", read, "never", "MATH-V, evaluation/evaluate.py")

@@ -24,7 +24,7 @@ from perl_env.scoring.extraction import (
     last_line,
     stated_answer,
 )
-from perl_env.scoring.rule import UNREADABLE, Reading, Rule, fact, read_letter
+from perl_env.scoring.rule import UNREADABLE, Reading, Rule, fact, read_letter, without_markup
 
 #: The longest text of which the nearest option is looked for, in characters.
 _MAX_NEAREST = 200
@@ -34,7 +34,7 @@ def read(question: Question, reply: str) -> Reading:
     """Apply the rule to a reply."""
     if question.options:
         return _read_choice(question, reply)
-    text = extract_answer(reply) or last_line(reply)
+    text = without_markup(extract_answer(reply) or last_line(reply))
     kind = fact(question, "answer_type")
     found = _normal(question, text, kind)
     if found is None:
@@ -49,7 +49,7 @@ def _read_choice(question: Question, reply: str) -> Reading:
     stated = stated_answer(reply)
     if stated is None or len(stated) > _MAX_NEAREST:
         return UNREADABLE
-    return read_letter(question, LETTERS[_nearest(stated, question.options)])
+    return read_letter(question, LETTERS[_nearest(without_markup(stated), question.options)])
 
 
 def _normal(question: Question, text: str, kind: str) -> str | None:

@@ -44,8 +44,8 @@ def _answer(reply: str) -> str | None:
     """The answer in lower case, cut at "%"; ``None`` where the reply has not the form asked for."""
     text = stated_text(reply)
     found = _json_answer(text)
-    if found is None:
-        found = marked_answer(reply)
+    if found is None and marked_answer(reply):
+        found = text
     return None if found is None else found.lower().split("%")[0].strip()
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from perl_env.answer_text import plain
 from perl_env.answers import MAX_SEARCHED, marked_answer, spoken_part
+from perl_env.grading import MAX_ANSWER
 from perl_env.question import LETTERS, Question
 
 
@@ -52,10 +54,16 @@ class Rule:
 def stated_text(reply: str) -> str:
     r"""The part of a reply that a rule is applied to: the marked answer, else what follows the thoughts.
 
-    >>> stated_text(r"<think>A or B</think> So \boxed{B}"), stated_text("<think>A?</think> The dog.")
+    >>> stated_text(r"<think>A or B</think> So \boxed{\text{B}}"), stated_text("<think>A?</think> The dog.")
     ('B', 'The dog.')
     """
-    return marked_answer(reply) or spoken_part(reply)[-MAX_SEARCHED:].strip()
+    marked = marked_answer(reply)
+    return without_markup(marked) if marked else spoken_part(reply)[-MAX_SEARCHED:].strip()
+
+
+def without_markup(answer: str) -> str:
+    r"""An answer without the LaTeX or Markdown around it, such as a box's ``\text{B}``."""
+    return plain(answer) if len(answer) <= MAX_ANSWER else answer
 
 
 def read_letter(question: Question, letter: str) -> Reading:

@@ -77,6 +77,12 @@ def test_an_oracle_is_right_in_every_order_and_says_the_same(question):
     assert {one.canonical for one in graded} == {canonical_answer(question, question.answer)}
 
 
+@pytest.mark.parametrize("question", QUESTIONS, ids=names)
+@pytest.mark.parametrize("dress", [r"\text{%s}", r"\mathbf{%s}", "$%s$", "**%s**", " %s "])
+def test_what_is_boxed_may_be_dressed(question, dress):
+    assert grade(question, rf"\boxed{{{dress % question.answer}}}").correct
+
+
 @pytest.mark.parametrize("question", [q for q in QUESTIONS if q.options], ids=names)
 def test_a_wrong_option_says_the_same_in_every_order(question):
     """The content of each option has one canonical answer, whichever letter it has now."""
