@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -107,6 +108,21 @@ class MixtureQuestions:
     def task_of(self, index: int) -> str:
         """The task that the question at ``index`` is from, as it was named."""
         return self.tasks[self._chosen(index)]
+
+    @property
+    def excluded(self) -> tuple[Any, ...]:
+        """The rows that the tasks left out, each with its task before its reason."""
+        return tuple(
+            dataclasses.replace(row, reason=f"{task}: {row.reason}")
+            for task, source in zip(self.tasks, self.sources, strict=True)
+            for row in getattr(source, "excluded", ())
+        )
+
+    @property
+    def excluded_counts(self) -> Counter[str]:
+        """How many rows were left out, by what was wrong."""
+        counts = (getattr(source, "excluded_counts", {}) for source in self.sources)
+        return sum(map(Counter, counts), Counter())
 
     def _chosen(self, index: int) -> int:
         if not 0 <= index < self.size:

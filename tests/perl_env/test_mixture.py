@@ -122,3 +122,13 @@ def test_a_scoring_rule_goes_to_the_tasks_that_have_one(monkeypatch):
     mixed = load_questions(f"perl/Scored-v0: 1, {SHAPES}: 1", limit=20, scoring="blink")
     assert {q.scoring for q in mixed if q.key.startswith("perl/Scored")} == {"blink"}
     assert {q.scoring for q in mixed if q.key.startswith(SHAPES)} == {"strict"}
+
+
+def test_rows_that_a_mixed_folder_left_out_are_told(tmp_path):
+    file = write_folder(load_questions(DIGITS, limit=3), tmp_path)
+    with file.open("a") as more:
+        more.write("not json\n")
+    mixed = load_source(f"{SHAPES}: 1, {tmp_path}: 1")
+    (row,) = mixed.excluded
+    assert (row.line, row.reason.startswith(f"{tmp_path}: broken JSON")) == (4, True)
+    assert mixed.excluded_counts == {"broken JSON": 1}
