@@ -12,12 +12,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from perl_env.errors import InputError
+
+if TYPE_CHECKING:
+    from perl_env.question import Question
+    from perl_env.questions import QuestionSource
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -137,23 +141,18 @@ def evaluate(
     from evals.harness import run_evaluation
     from evals.report import summary_table
     from perl_env.prompts import INSTRUCTION
-    from perl_env.registration import first_questions, load_source
+    from perl_env.registration import load_source
 
     where = {"task": task, "split": split, "seed": seed}
     where |= {} if scoring is None else {"scoring": scoring}
     source = load_source(**where, **({"strict": True} if strict and Path(task).is_dir() else {}))  # type: ignore[arg-type]
     if hasattr(source, "excluded"):
         tell_excluded(source)
-    questions = first_questions(source, limit)
-    tasks = {
-        question.key: source.task_of(index)
-        for index, question in questions.items()
-        if hasattr(source, "task_of")
-    }
+    questions, tasks = questions_and_tasks(source, limit)
     engine = make_engine(model)
     with progress_display() as show:
         result = run_evaluation(
-            engine, list(questions.values()), out, orders=orders, repeats=repeats,
+            engine, questions, out, orders=orders, repeats=repeats,
             sampling=SamplingParams(temperature, max_new_tokens, seed),
             instruction=INSTRUCTION if instruction is None else instruction, seed=seed,
             progress=lambda done, total: show("replies", done, total),
@@ -161,6 +160,18 @@ def evaluate(
         )  # fmt: skip
     console.print(summary_table(result.with_tasks()))
     console.print(f"report: {out / 'report.html'}", markup=False, highlight=False)
+
+
+def questions_and_tasks(
+    source: QuestionSource, limit: int | None
+) -> tuple[list[Question], dict[str, str]]:
+    """The first questions of a source and, where it mixes several tasks, each one's by its key."""
+    from perl_env.registration import first_questions
+
+    found = first_questions(source, limit)
+    task_of = getattr(source, "task_of", None)
+    tasks = {question.key: task_of(index) for index, question in found.items()} if task_of else {}
+    return list(found.values()), tasks
 
 
 @app.command()

@@ -227,13 +227,7 @@ def ask(
         ]
         replies = engine.generate(prompts, [len(request.repeats) for request in chunk], sampling)
         yield [
-            make_row(
-                request.key,
-                request.question,
-                repeat,
-                reply,
-                task if isinstance(task, str) else task[request.key],
-            )
+            make_row(request.key, request.question, repeat, reply, task)
             for request, found in zip(chunk, replies, strict=True)
             for repeat, reply in zip(request.repeats, found, strict=True)
         ]
