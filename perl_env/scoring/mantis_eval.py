@@ -1,7 +1,7 @@
 """Mantis-Eval's rule, as in its authors' evaluation script (TIGER-AI-Lab/Mantis, benchmark/eval.py).
 
 Multiple choice: of what follows "final answer:", "the answer is" or "answer:" (tried in that order,
-case ignored), else of the whole reply, the first letter of the alphabet is the choice. So "Based on the
+case ignored, where it stands first), else of the whole reply, the first letter is the choice. So "Based on the
 images, A" is B and "The second one" is T. A letter beyond the options leaves the reply as a whole to be
 compared with the gold option's text. Short answers have to equal the gold but for case.
 
@@ -10,13 +10,10 @@ The rule uses no judge: figures are comparable.
 
 from __future__ import annotations
 
-import re
-
 from perl_env.question import LETTERS, Question
 from perl_env.scoring.rule import UNREADABLE, Reading, Rule, read_letter, stated_text
 
 _MARKERS = ("final answer:", "the answer is", "answer:")
-_LETTER = re.compile(r"[A-Za-z]")
 
 
 def read(question: Question, reply: str) -> Reading:
@@ -26,10 +23,9 @@ def read(question: Question, reply: str) -> Reading:
     if not question.options:
         same = said.lower() == question.answer.strip().lower()
         return Reading(said or None, same)
-    if first := _LETTER.search(said):
-        reading = read_letter(question, first.group())
-        if reading is not UNREADABLE:
-            return reading
+    first = next((character for character in said if character.isalpha()), "").upper()
+    if len(first) == 1 and (reading := read_letter(question, first)) is not UNREADABLE:
+        return reading
     # The script compares with the gold's text alone; other options' texts tell what a wrong one means.
     return next(
         (

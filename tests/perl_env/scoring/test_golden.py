@@ -31,6 +31,7 @@ MANTIS = choice("mantis-eval", *ANIMALS, answer="B")
         ("two birds", "C"),
         ("1, 2", None),
         ("", None),
+        ("Ça dépend de B", None),  # the first letter need not be a Latin one
         (r"<think>Based on it.</think>\boxed{C}", "C"),
         ("<think>Based on the images", None),  # cut off in thought
         ("<answer>D</answer>", "D"),
@@ -173,16 +174,23 @@ VISION = choice("mathvision", "3", r"\frac{7}{2}", "4", images=1, answer="B")
     ("reply", "parsed"),
     [
         (r"\boxed{B}", "B"),
+        (r"\boxed{\text{(b)}}", "B"),
         (r"First \boxed{A}, no, \boxed{B}.", "B"),
         (r"\boxed{3.5}", "B"),
         (r"\boxed{7/2}", "B"),
-        (r"\boxed{3.5000001}", "B"),  # to within 1e-6
-        (r"\boxed{3.50001}", None),
+        (r"\boxed{x = 3.5}", "B"),
+        (r"\boxed{3.504}", "B"),  # rounded to two places
+        (r"\boxed{3.51}", None),
         (r"\boxed{4}", "C"),
         ("The answer is (C).", "C"),
+        ("It is long.\nSo we choose (C).", "C"),
+        ("B\nFor it is so.", "B"),
+        (r"\boxed{B} or rather C.", "C"),  # the last letter is looked for first
+        ("I add.\nThe sum is 3.5.", "B"),  # as is a number behind the last "is"
         ("B", "B"),
         (r"\boxed{E}", None),
         ("I count\nand count.", None),
+        ("", None),
     ],
 )
 def test_mathvision_choices(reply, parsed):
@@ -192,8 +200,11 @@ def test_mathvision_choices(reply, parsed):
 @pytest.mark.parametrize(
     ("gold", "answer", "correct"),
     [
-        ("5", "5.0", True), ("5", "5 cm", False), (r"\sqrt{2}", r"\sqrt{8}/2", True),
-        ("1000", "1,000", True), (r"2 \pi", r"\pi \cdot 2", True), ("x+1", "1+x", True), ("12", "21", False), ("red", "Red", True),
+        ("5", "5.0", True), ("5", "5 cm", False), ("5", "5 km", True), ("45", r"45^\circ", True),
+        (r"\sqrt{2}", r"\sqrt{8}/2", True), ("1000", "1,000", True), (r"2 \pi", r"\pi \cdot 2", True),
+        ("x+1", "1+x", True), ("12", "21", False), ("red", "Red", True), ("3.14", "3.142", True),
+        ("(1, 2.5)", "(1.0, 2.501)", True), ("(1, 2)", "[1, 2]", False), ("(1, 2)", "(2, 1)", False),
+        ("50", "50%", True), ("1", "9**9**9**9", False), ("1", "1e999999999", False),
     ],
 )  # fmt: skip
 def test_mathvision_values(gold, answer, correct):

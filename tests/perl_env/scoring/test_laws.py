@@ -138,6 +138,7 @@ def test_replies_of_a_million_characters_are_read_in_no_time(unit):
         (open_question("mathvista", "7", 1, facts=facts(answer_type="integer")), r"\boxed{7.9}", True, False),
         (open_question("remi", "120", facts=facts(task="Clocks")), r"\boxed{111}", True, False),
         (open_question("remi", "100", facts=facts(task="GeomCost")), r"\boxed{102}", True, False),
+        (open_question("mathvision", "3.14", 1), r"\boxed{3.142}", True, False),
         # Right, but the published rule does not see it.
         (choice("mantis-eval", *ANIMALS, answer="B"), r"\boxed{A dog}", False, True),
         (choice("blink", *ANIMALS, answer="B"), "The answer is B.", False, True),
