@@ -3,7 +3,7 @@
 Multiple choice: of what follows "final answer:", "the answer is" or "answer:" (tried in that order,
 case ignored, where it stands first), else of the whole reply, the first letter is the choice. So "Based on the
 images, A" is B and "The second one" is T. A letter beyond the options leaves the reply as a whole to be
-compared with the gold option's text. Short answers have to equal the gold but for case.
+compared with the gold option's text. Short answers have to equal the gold but for case and for brackets around the gold.
 
 The rule uses no judge: figures are comparable.
 """
@@ -21,7 +21,7 @@ def read(question: Question, reply: str) -> Reading:
     text = stated_text(reply)
     said = _after_marker(text)
     if not question.options:
-        same = said.lower() == question.answer.strip().lower()
+        same = said.lower() == question.answer.strip("()\n ").lower()
         return Reading(said or None, same)
     first = next((character for character in said if character.isalpha()), "").upper()
     if len(first) == 1 and (reading := read_letter(question, first)) is not UNREADABLE:

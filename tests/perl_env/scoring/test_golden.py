@@ -73,6 +73,9 @@ BLINK = choice("blink", "the second image", "the third image", images=3, answer=
         ("The answer is B", None),  # the authors ask a judge; lmms-eval reads T
         ("(A) differs, so (B)", None),
         ("(A)? Yes, (A)", "A"),
+        ("(A) and (B) differ.\n\nI choose (B).", "B"),  # the last paragraph
+        ("I choose (B).\n\nFor (A) and (B) differ.", None),
+        ("f(B)", None),
         ("(D)", None),
         ("b", None),
         ("the third image", None),
