@@ -8,6 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evals import cli
+from perl_env.errors import InputError
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
@@ -82,35 +85,6 @@ def test_bad_rows_of_a_folder_are_counted_and_listed(tmp_path):
         ),
         (["train", "TINY", "--out", "FULL"], "folder is not empty"),
         (["report", "EMPTY", "--out", "OUT"], "no run directory"),
-        (["report", "--out", "OUT"], "nothing to report"),
-        (["report", "EMPTY"], "no file to write"),
-        (["report", "--table", "--out", "OUT"], "ends in .md or .csv"),
-        (
-            [
-                "eval",
-                "--model",
-                "embedded",
-                "--task",
-                "perl/Shapes-v0",
-                "--scoring",
-                "official",
-                "--out",
-                "OUT",
-            ],
-            "perl/Shapes-v0, scoring",
-        ),
-        (
-            [
-                "eval",
-                "--model",
-                "embedded",
-                "--task",
-                "perl/Shapes-v0: 1, perl/Digits-v0",
-                "--out",
-                "OUT",
-            ],
-            "part of a mixture without a weight",
-        ),
     ],
     ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else "",
 )
@@ -154,12 +128,25 @@ def test_evaluation_writes_its_folder_and_is_continued_by_the_same_command(tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["both.html", "run"]
 
 
-def test_the_papers_table_is_printed_and_written(tmp_path):
-    shown = perl_env("report", "--table", "--out", tmp_path / "table.md")
+def test_the_papers_table_is_printed_and_written(tmp_path, capsys):
+    cli.report(runs=None, out=tmp_path / "table.md", table=True)
+    shown = capsys.readouterr().out
     for word in ("Qwen2.5-VL-7B", "76.39", "MV-MATH", "PeRL, table 1"):
         assert word in shown
-    written = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert "| PeRL | 76.39 | 58.53 |" in written
+    assert "| PeRL | 76.39 | 58.53 |" in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"runs": None, "out": Path("x.html")}, "nothing to report"),
+        ({"runs": [Path("run")], "out": None}, "no file to write"),
+        ({"runs": None, "out": Path("x.html"), "table": True}, r"ends in \.md or \.csv"),
+    ],
+)
+def test_a_report_says_what_it_lacks(arguments, message):
+    with pytest.raises(InputError, match=message):
+        cli.report(**arguments)
 
 
 @pytest.mark.slow

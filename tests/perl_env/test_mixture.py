@@ -122,6 +122,8 @@ def test_a_scoring_rule_goes_to_the_tasks_that_have_one(monkeypatch):
     mixed = load_questions(f"perl/Scored-v0: 1, {SHAPES}: 1", limit=20, scoring="blink")
     assert {q.scoring for q in mixed if q.key.startswith("perl/Scored")} == {"blink"}
     assert {q.scoring for q in mixed if q.key.startswith(SHAPES)} == {"strict"}
+    with pytest.raises(InputError, match=f"unknown argument: {SHAPES}, scoring"):
+        load_questions(SHAPES, limit=1, scoring="official")
 
 
 def test_rows_that_a_mixed_folder_left_out_are_told(tmp_path):
