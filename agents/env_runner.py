@@ -143,7 +143,11 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
         return [self._group(plan, played) for plan, played in zip(plans, outcomes, strict=True)]
 
     def _ask(self, plan: GroupPlan) -> list[Asked]:
-        """The group's question in each of its orders."""
+        """The group's question in each of its orders.
+
+        However many orders it has (one where it has a single image), the group has the same number of
+        rollouts: so every question weighs the same.
+        """
         question = self.source[plan.question_index]
         shown: list[tuple[Order, Prompt]] = []
         for order in plan.draw_orders(question, self.config.orders_per_question):
@@ -181,10 +185,11 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
     def _judge(self, asked: Asked, replies: Sequence[Reply]) -> list[Outcome]:
         """What the environment says to each reply."""
         outcomes = []
+        task = self.source.task_of(asked.index) if hasattr(self.source, "task_of") else ""
         for reply in replies:
             self._reset(asked.index, asked.order)
             _, reward, _, _, info = self.env.step(reply.text)
-            outcomes.append(Outcome(asked.order, reply, float(reward), self._info | info))
+            outcomes.append(Outcome(asked.order, reply, float(reward), self._info | info, task))
         return outcomes
 
     def _group(self, plan: GroupPlan, played: list[tuple[Asked, list[Outcome]]]) -> Group:

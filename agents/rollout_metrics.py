@@ -34,12 +34,14 @@ class Outcome:
         reply: of the engine.
         reward: of the environment.
         info: of the environment, after the step.
+        task: that the question is from, where several are mixed; else "".
     """
 
     order: Order
     reply: Reply
     reward: float
     info: dict[str, Any]
+    task: str = ""
 
     @property
     def correct(self) -> bool:
@@ -61,6 +63,8 @@ class Outcome:
 
 def log_outcomes(metrics: Any, outcomes: Sequence[Outcome]) -> None:
     """Log rewards, accuracies, lengths and counts under the names that RLlib and its tools look for.
+
+    Where several tasks are mixed, the main figures also come per task: ``accuracy/perl/Shapes-v0``.
 
     Args:
         metrics: a MetricsLogger.
@@ -84,3 +88,15 @@ def log_outcomes(metrics: Any, outcomes: Sequence[Outcome]) -> None:
             metrics.log_value("well_formed", float(outcome.info["well_formed"]), reduce="mean")
         metrics.log_value("reply_tokens", len(outcome.reply.token_ids), reduce="mean")
         metrics.log_value("cut_off", float(outcome.reply.finish_reason == "length"), reduce="mean")
+        if outcome.task:
+            _log_of_task(metrics, outcome)
+
+
+def _log_of_task(metrics: Any, outcome: Outcome) -> None:
+    for name, value in (
+        (EPISODE_RETURN_MEAN, outcome.reward),
+        ("accuracy", float(outcome.correct)),
+        ("reply_tokens", len(outcome.reply.token_ids)),
+    ):
+        metrics.log_value(f"{name}/{outcome.task}", value, reduce="mean")
+    metrics.log_value(f"{NUM_EPISODES}/{outcome.task}", 1, reduce="sum")

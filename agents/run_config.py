@@ -1,7 +1,7 @@
 """From a YAML file to a configured run: sections are ``GRPOConfig``'s methods, keys their arguments.
 
 run: {steps: 100, seed: 0}
-environment: {env: "perl_env:perl/Shapes-v0", env_config: {split: train}}
+environment: {env: "perl_env:perl/Shapes-v0", env_config: {split: train}}  # or env: "task: 22, task: 36"
 pretrained: {path: models/Qwen2.5-VL-7B-Instruct}
 training: {lr: 1.0e-6, orders_per_question: 2}
 env_runners: {num_env_runners: 4, max_new_tokens: 2048}
@@ -22,6 +22,7 @@ import yaml
 
 from agents.grpo_config import GRPOConfig, check_keys, settings_of
 from perl_env.errors import InputError
+from perl_env.tasks.mixture import parse_mixture
 
 #: Methods of ``GRPOConfig`` that may be sections, in the order in which they are called.
 SECTIONS = (
@@ -116,6 +117,8 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
     config = GRPOConfig().debugging(seed=run.seed)
     for section in SECTIONS:
         if keys := settings.get(section):
+            if section == "environment":
+                keys = _with_mixture(keys)
             if section in ("training", "env_runners"):
                 keys = {name: as_number(value) for name, value in keys.items()}
             try:
@@ -137,6 +140,16 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
             "configuration cannot work", expected="consistent settings", got=error
         ) from error
     return Run(run, config)
+
+
+def _with_mixture(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment's settings; ``env: "task: weight, task: weight"`` is that of a mixture."""
+    keys = dict(keys)
+    env = keys.get("env")
+    if isinstance(env, str) and (weights := parse_mixture(env)) is not None:
+        keys["env"] = "perl_env:perl/Mixture-v0"
+        keys["env_config"] = {"tasks": weights} | (keys.get("env_config") or {})
+    return keys
 
 
 def _check_section(section: str, keys: Any) -> None:

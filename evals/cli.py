@@ -12,12 +12,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from perl_env.errors import InputError
+
+if TYPE_CHECKING:
+    from perl_env.question import Question
+    from perl_env.questions import QuestionSource
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +31,9 @@ app = typer.Typer(
 )
 #: Tables of several models want more than the 80 columns that are assumed where there is no terminal.
 console = Console(width=None if sys.stdout.isatty() else 120)
+
+#: The paper's table has eleven columns.
+TABLE_WIDTH = 190
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
 
@@ -101,7 +108,12 @@ def train(
 @app.command("eval")
 def evaluate(
     model: Annotated[str, typer.Option(help='A Hugging Face folder, or "embedded".')],
-    task: Annotated[str, typer.Option(help="A task, or a folder with questions.jsonl.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            help='A task, a folder with questions.jsonl, or a mixture: "perl/Shapes-v0: 22, my_data: 36".'
+        ),
+    ],
     out: Out,
     orders: Annotated[int, typer.Option(min=1, help="In how many orders a question is asked.")] = 6,
     repeats: Annotated[
@@ -115,6 +127,10 @@ def evaluate(
         str | None, typer.Option(help="Last line of every prompt; the paper's by default.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
+    scoring: Annotated[
+        str | None,
+        typer.Option(help="Of a benchmark: official (its published rule) or strict (ours)."),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="A question that cannot be used is an error.")
     ] = False,
@@ -128,10 +144,11 @@ def evaluate(
     from perl_env.registration import load_source
 
     where = {"task": task, "split": split, "seed": seed}
+    where |= {} if scoring is None else {"scoring": scoring}
     source = load_source(**where, **({"strict": True} if strict and Path(task).is_dir() else {}))  # type: ignore[arg-type]
     if hasattr(source, "excluded"):
         tell_excluded(source)
-    questions = [source[index] for index in range(min(limit or len(source), len(source)))]
+    questions, tasks = questions_and_tasks(source, limit)
     engine = make_engine(model)
     with progress_display() as show:
         result = run_evaluation(
@@ -139,23 +156,60 @@ def evaluate(
             sampling=SamplingParams(temperature, max_new_tokens, seed),
             instruction=INSTRUCTION if instruction is None else instruction, seed=seed,
             progress=lambda done, total: show("replies", done, total),
-            model=model, task=task, questions_from=where | {"limit": limit}, strict=strict,
+            model=model, task=task, tasks=tasks, questions_from=where | {"limit": limit}, strict=strict,
         )  # fmt: skip
-    console.print(summary_table([result.as_run()]))
+    console.print(summary_table(result.with_tasks()))
     console.print(f"report: {out / 'report.html'}", markup=False, highlight=False)
+
+
+def questions_and_tasks(
+    source: QuestionSource, limit: int | None
+) -> tuple[list[Question], dict[str, str]]:
+    """The first questions of a source and, where it mixes several tasks, each one's by its key."""
+    from perl_env.registration import first_questions
+
+    found = first_questions(source, limit)
+    task_of = getattr(source, "task_of", None)
+    tasks = {question.key: task_of(index) for index, question in found.items()} if task_of else {}
+    return list(found.values()), tasks
 
 
 @app.command()
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(help="Folders of evaluations; the first is the baseline.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="The HTML file.")],
+        list[Path] | None,
+        typer.Argument(help="Folders of evaluations; the first is the baseline."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The HTML file; of a table a .md or .csv file.")
+    ] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="The paper's table: the runs beside published figures.")
+    ] = False,
 ) -> None:
-    """Write one HTML report about one or several evaluations."""
+    """Write one HTML report about one or several evaluations, or print the paper's table with them."""
+    if table:
+        _paper_table(runs or [], out)
+        return
     from evals.report import report_directories
 
+    if not runs or out is None:
+        raise InputError("nothing to report" if not runs else "no file to write",
+                         where="RUNS" if not runs else "--out",
+                         expected="at least one folder" if not runs else "an HTML file", got="none")  # fmt: skip
     console.print(f"report: {report_directories(runs, out)}", markup=False, highlight=False)
+
+
+def _paper_table(runs: list[Path], out: Path | None) -> None:
+    from evals.paper_table import notes, own_rows, published_rows, terminal_table, write_table
+
+    rows = [*published_rows(), *own_rows(runs)]
+    wide = Console(width=max(console.width, TABLE_WIDTH))
+    wide.print(terminal_table(rows))
+    for note in notes(rows):
+        wide.print(note, markup=False, highlight=False)
+    if out is not None:
+        wide.print(f"table: {write_table(rows, out)}", markup=False, highlight=False)
 
 
 @app.command()

@@ -61,6 +61,15 @@ class EvaluationResult:
 
         return NamedRun(self.name, self.table, self.metrics, len(self.excluded))
 
+    def with_tasks(self) -> list[NamedRun]:
+        """The run and, where it is over several tasks, its part on each of them as a run of its own."""
+        from evals.report import NamedRun
+
+        parts = list(self.table.groupby("task", sort=True))
+        return [self.as_run()] + [
+            NamedRun(str(task), part, summarize(part)) for task, part in parts if len(parts) > 1
+        ]
+
     def report(self, path: str | Path) -> Path:
         """Write an HTML report of this run and return its path."""
         from evals.report import write_report
@@ -78,7 +87,7 @@ def evaluate(
     seed: int = 0,
     progress: Progress | None = None,
     *,
-    task: str = "",
+    task: str | Mapping[str, str] = "",
     name: str = "",
     prompts_per_call: int = 64,
     strict: bool = False,
@@ -96,7 +105,7 @@ def evaluate(
         instruction: the last line of every prompt.
         seed: of the orders, and of each prompt's random stream.
         progress: called with the replies there are and the replies there will be.
-        task: what to write into the table's column ``task``.
+        task: what to write into the table's column ``task``; of a mixture, each question's by its key.
         name: the run's name in reports; the engine's by default.
         prompts_per_call: how many prompts the engine is given at a time.
         strict: an error instead of an exclusion where a question cannot be rewritten soundly.
@@ -128,6 +137,7 @@ def run_evaluation(
     *,
     model: str = "",
     task: str = "",
+    tasks: Mapping[str, str] | None = None,
     name: str = "",
     questions_from: Mapping[str, Any] | None = None,
     prompts_per_call: int = 64,
@@ -150,6 +160,7 @@ def run_evaluation(
         progress: called with the replies there are, earlier ones included, and their total.
         model: folder or address of the model, for the record.
         task: what to write into the table's column ``task``.
+        tasks: of a mixture, each question's task by its key, for that column.
         name: the run's name in reports; the last part of ``model`` by default.
         questions_from: the arguments of ``perl_env.load_questions`` that gave the questions, from
             which a later report gets their pictures.
@@ -173,7 +184,7 @@ def run_evaluation(
         rows = {place_of(row): row for row in directory.rows}
         places = plan.places
         for chunk in ask(
-            engine, plan.without(rows), sampling, instruction, seed, task, prompts_per_call
+            engine, plan.without(rows), sampling, instruction, seed, tasks or task, prompts_per_call
         ):
             directory.append(chunk)
             rows.update((place_of(row), row) for row in chunk)
@@ -194,7 +205,7 @@ def ask(
     sampling: SamplingParams,
     instruction: str,
     seed: int,
-    task: str = "",
+    task: str | Mapping[str, str] = "",
     prompts_per_call: int = 64,
 ) -> Iterator[list[Row]]:
     """The rows of the table, some prompts at a time; the repeats of an order come together.

@@ -14,6 +14,7 @@ import numpy as np
 
 from evals.table import order_text
 from perl_env.errors import InputError, UnsoundRewriteError
+from perl_env.grading import STRICT
 from perl_env.order_class import OrderClass
 from perl_env.permutation import permute, sample_orders
 from perl_env.question import Order, Question
@@ -143,6 +144,9 @@ def questions_digest(questions: Sequence[Question]) -> str:
         value = (question.key, question.text, question.options, question.answer,
                  str(question.order_class), question.pinned, pictures)  # fmt: skip
         digest.update(repr(value).encode("utf-8", "surrogatepass"))
+        if question.scoring != STRICT:  # replies are graded once, when they come
+            rule = (question.scoring, question.facts)
+            digest.update(repr(rule).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 
 

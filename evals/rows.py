@@ -14,12 +14,15 @@ from perl_env.order_class import EQUIVARIANT_CLASSES
 from perl_env.question import Question
 
 
-def make_row(key: str, question: Question, repeat: int, reply: Reply, task: str) -> Row:
-    """The row of one reply to a question in its current order."""
+def make_row(
+    key: str, question: Question, repeat: int, reply: Reply, task: str | Mapping[str, str]
+) -> Row:
+    """The row of one reply to a question in its current order; of a mixture, ``task`` is by key."""
     graded = grade(question, reply.text)
+    steps_right, steps = graded.steps or (None, None)
     return {
         "question": key,
-        "task": task,
+        "task": task if isinstance(task, str) else task[key],
         "kind": question.kind,
         "order_class": str(question.order_class),
         "order": order_text(question.order),
@@ -35,6 +38,9 @@ def make_row(key: str, question: Question, repeat: int, reply: Reply, task: str)
         "canonical": graded.canonical,
         "correct": bool(graded.correct),
         "well_formed": bool(graded.well_formed),
+        "scoring": question.scoring,
+        "steps": steps,
+        "steps_right": steps_right,
     }
 
 

@@ -31,6 +31,9 @@ COLUMNS: dict[str, str] = {
     "canonical": "that answer in terms of the canonical order; None for an unparsable reply",
     "correct": "whether the answer is right",
     "well_formed": "whether the reply has the form that was asked for",
+    "scoring": "the rule by which the reply was graded: strict, or a benchmark's published one",
+    "steps": "number of steps of a multi-step answer; NaN for all other questions",
+    "steps_right": "how many of them are right",
 }
 #: The columns without which no metric can be computed.
 REQUIRED = ("question", "order", "canonical", "correct")
@@ -39,7 +42,7 @@ REQUIRED = ("question", "order", "canonical", "correct")
 Row = dict[str, Any]
 
 _INTEGERS = ("repeat", "n_images")
-_NUMBERS = ("gold_slot", "chosen_slot", "n_choices", "reply_tokens")
+_NUMBERS = ("gold_slot", "chosen_slot", "n_choices", "reply_tokens", "steps", "steps_right")
 _FLAGS = ("correct", "well_formed")
 _TEXT_OR_NONE = ("parsed", "canonical")
 

@@ -44,13 +44,24 @@ def extract_answer(reply: str) -> str | None:
     >>> extract_answer("I see two dogs.\nThey run.") is None
     True
     """
-    end = reply[-MAX_SEARCHED:]
     return (
-        _last_boxed(end)
-        or _last_tagged(end)
-        or _after_phrase(spoken := _without_thoughts(reply)[-MAX_SEARCHED:])
-        or _bare(spoken)
+        marked_answer(reply) or phrased_answer(reply) or _bare(spoken_part(reply)[-MAX_SEARCHED:])
     )
+
+
+def marked_answer(reply: str) -> str | None:
+    r"""The answer that a reply marks as such, by ``\boxed{…}`` or else by ``<answer>…</answer>``.
+
+    >>> marked_answer(r"It is \boxed{B}."), marked_answer("<answer>B</answer>"), marked_answer("B")
+    ('B', 'B', None)
+    """
+    end = reply[-MAX_SEARCHED:]
+    return _last_boxed(end) or _last_tagged(end)
+
+
+def phrased_answer(reply: str) -> str | None:
+    """What follows the last "the answer is" or the like on its line, outside of thoughts."""
+    return _after_phrase(spoken_part(reply)[-MAX_SEARCHED:])
 
 
 def is_well_formed(reply: str) -> bool:
@@ -133,8 +144,8 @@ def _bare(text: str) -> str | None:
     return None if phrase and phrase.end() == len(text) else text
 
 
-def _without_thoughts(reply: str) -> str:
-    """What follows the last thought; nothing where a thought was cut off."""
+def spoken_part(reply: str) -> str:
+    """What a reply says after its thoughts; nothing where a thought was cut off."""
     spoken = (
         reply[reply.rfind(_END_OF_THOUGHT) + len(_END_OF_THOUGHT) :]
         if _END_OF_THOUGHT in reply

@@ -4,6 +4,9 @@ A reply is *understood* in terms of the question as it was asked (``Grade.parsed
 back to *content* (``Grade.canonical``), so that replies to the same question in different orders
 can be compared: the same content gives the same string whatever the order, for right and for wrong
 answers. What cannot be understood is unparsable, its own outcome; nothing is ever guessed.
+
+``Question.scoring`` names the rule: "strict" is the one in this file, the benchmarks' published
+rules are in ``perl_env.scoring``. Whatever the rule, ``canonical`` is comparable across orders.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ from perl_env.permutation import inverse
 from perl_env.question import LETTERS, Question
 from perl_env.references import parse_slot
 
+#: The rule by which replies are graded where a question names no other.
+STRICT = "strict"
 #: The longest answer that is looked at, in characters; a longer one is unparsable.
 MAX_ANSWER = 2_000
 
@@ -65,12 +70,15 @@ class Grade:
             one), a list "3-1-2", else a normalised text or number; ``None`` if unparsable.
         correct: whether it is the gold.
         well_formed: whether the reply has the form ``<think>…</think>…\boxed{…}``.
+        steps: how many steps of a multi-step answer are right, and of how many; ``None`` for all
+            other questions.
     """
 
     parsed: str | None
     canonical: str | None
     correct: bool
     well_formed: bool
+    steps: tuple[int, int] | None = None
 
 
 def grade(question: Question, reply: str) -> Grade:
@@ -80,10 +88,15 @@ def grade(question: Question, reply: str) -> Grade:
     >>> grey = np.zeros((2, 2, 3), "uint8")
     >>> question = Question((grey, grey), "How many?", "A", options=("two", "three"))
     >>> grade(question, r"<think>One and one.</think>\boxed{Two.}")
-    Grade(parsed='A', canonical='two', correct=True, well_formed=True)
+    Grade(parsed='A', canonical='two', correct=True, well_formed=True, steps=None)
     >>> grade(question, "Based on the images, many.")
-    Grade(parsed=None, canonical=None, correct=False, well_formed=False)
+    Grade(parsed=None, canonical=None, correct=False, well_formed=False, steps=None)
+
+    Raises:
+        InputError: ``question.scoring`` names no rule.
     """
+    if question.scoring != STRICT:
+        return _grade_as_published(question, reply)
     well_formed = is_well_formed(reply)
     stated = extract_answer(reply)
     parsed = None if stated is None else understand(question, stated)
@@ -97,6 +110,17 @@ def grade(question: Question, reply: str) -> Grade:
         question.order_class not in _LIST_OR_SLOT and same_value(question.answer, parsed)
     )
     return Grade(parsed, gold if correct else canonical, correct, well_formed)
+
+
+def _grade_as_published(question: Question, reply: str) -> Grade:
+    """Graded by a benchmark's rule; what is right has the gold's content, however it is spelt."""
+    from perl_env.scoring import find_rule  # the rules are made of the functions below
+
+    reading = find_rule(question.scoring, question.key).read(question, reply)
+    answer = question.answer if reading.correct else reading.parsed
+    canonical = canonical_answer(question, answer)
+    parsed = None if canonical is None else reading.parsed
+    return Grade(parsed, canonical, reading.correct, is_well_formed(reply), reading.steps)
 
 
 _LIST_OR_SLOT = (OrderClass.INDEX_LIST, OrderClass.SLOT_NAMING)
@@ -134,6 +158,16 @@ def count_choices(question: Question) -> int | None:
     if question.options:
         return len(question.options)
     return len(question.images) if question.order_class is OrderClass.SLOT_NAMING else None
+
+
+def bare_letter(text: str) -> str | None:
+    """The letter that a text is, if it is nothing else: "B", "(b)", "Option B.", "answer: B".
+
+    >>> bare_letter("(b)."), bare_letter("Option C"), bare_letter("A dog")
+    ('B', 'C', None)
+    """
+    match = _BARE_LETTER.fullmatch(plain(text)) if len(text) <= MAX_ANSWER else None
+    return match.group(1).upper() if match else None
 
 
 def understand(question: Question, stated: str) -> str | None:

@@ -6,7 +6,6 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from perl_env.env import QuestionEnv
 from perl_env.errors import InputError, nearest
 from perl_env.question import Question
 from perl_env.questions import QuestionSource
+from perl_env.tasks.mixture import MixtureQuestions, parse_mixture
 
 _ENV_ARGUMENTS = frozenset(inspect.signature(QuestionEnv).parameters) - {"source"}
 
@@ -105,15 +105,30 @@ def find_task(name: str) -> Task:
     return TASKS[short]
 
 
-def load_source(task: str, **arguments: Any) -> QuestionSource:
-    """The question source of a registered task or of a folder with ``questions.jsonl``.
+def find_source_task(task: str) -> Task:
+    """The registered task that loads ``task``: itself, that of folders, or that of mixtures.
 
-    A ``seed`` is passed on to the tasks that draw their questions.
+    Raises:
+        InputError: it is none of these.
     """
-    if task.removeprefix("perl_env:") not in TASKS and Path(task).is_dir():
-        found, arguments = TASKS["perl/Folder-v0"], arguments | {"path": task}
-    else:
-        found = find_task(task)
+    if task.removeprefix("perl_env:") not in TASKS:
+        if Path(task).is_dir():
+            return TASKS["perl/Folder-v0"]
+        if parse_mixture(task) is not None:
+            return TASKS["perl/Mixture-v0"]
+    return find_task(task)
+
+
+def load_source(task: str, **arguments: Any) -> QuestionSource:
+    """The question source of a registered task, a folder with ``questions.jsonl``, or a mixture.
+
+    A mixture is written "task: weight, task: weight". A ``seed`` is passed on to the tasks that draw
+    their questions.
+    """
+    found = find_source_task(task)
+    if task.removeprefix("perl_env:") not in TASKS:
+        is_folder = found.name == "perl/Folder-v0"
+        arguments |= {"path": task} if is_folder else {"tasks": parse_mixture(task)}
     if "seed" not in found.arguments:
         arguments.pop("seed", None)
     return found.load(**arguments)
@@ -122,10 +137,11 @@ def load_source(task: str, **arguments: Any) -> QuestionSource:
 def load_questions(
     task: str, split: str = "test", limit: int | None = None, seed: int = 0, **arguments: Any
 ) -> list[Question]:
-    """The first questions of a task or folder, in canonical order.
+    """The first questions of a task, folder or mixture, in canonical order, each once.
 
     Args:
-        task: a registered name or the path of a folder with ``questions.jsonl``.
+        task: a registered name, the path of a folder with ``questions.jsonl``, or a mixture as
+            "task: weight, task: weight".
         split: "train" or "test".
         limit: at most so many; all by default.
         seed: of a procedural task: another seed gives other questions.
@@ -140,8 +156,25 @@ def load_questions(
     if limit is not None and limit < 1:
         raise InputError("no questions asked for", where="limit", expected="at least 1", got=limit)
     source = load_source(task, split=split, seed=seed, **arguments)
-    indices = range(len(source)) if limit is None else range(min(limit, len(source)))
-    return [source[index] for index in islice(indices, limit)]
+    return list(first_questions(source, limit).values())
+
+
+def first_questions(source: QuestionSource, limit: int | None = None) -> dict[int, Question]:
+    """The first questions of a source by their index.
+
+    A mixture draws the questions of a small task again and again; each is taken once.
+    """
+    found: dict[int, Question] = {}
+    keys: set[str] = set()
+    for index in range(len(source)):
+        if limit is not None and len(found) == limit:
+            break
+        question = source[index]
+        if isinstance(source, MixtureQuestions) and question.key in keys:
+            continue
+        keys.add(question.key)
+        found[index] = question
+    return found
 
 
 def register_environments() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from perl_env.errors import InputError, shorten
-from perl_env.grading import grade
+from perl_env.grading import STRICT, grade
 from perl_env.permutation import identity, movable_slots, permute
 from perl_env.pictures import PictureCache, picture_size, read_picture
 from perl_env.question import Order, Question
@@ -320,5 +320,23 @@ def _as_row(question: Question, names: list[str], split: str | None) -> dict[str
         "kind": question.kind,
         "key": question.key,
         "split": split,
+        "scoring": question.scoring if question.scoring != STRICT else None,
+        "facts": _as_object(question),
     }
-    return row | {name: value for name, value in optional.items() if value not in (None, "", [])}
+    row |= {name: value for name, value in optional.items() if value not in (None, "", [], {})}
+    if question.instruction is not None:  # "" says that there is none
+        row["instruction"] = question.instruction
+    return row
+
+
+def _as_object(question: Question) -> dict[str, str]:
+    """The question's facts by name.
+
+    Raises:
+        InputError: two have one name: only one of them could be read back.
+    """
+    facts = dict(question.facts)
+    if len(facts) < len(question.facts):
+        raise InputError("two facts have one name", where=f"question {question.key!r}, facts",
+                         expected="each name once", got=[name for name, _ in question.facts])  # fmt: skip
+    return facts

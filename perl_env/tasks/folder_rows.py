@@ -12,9 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from perl_env.errors import InputError, nearest
+from perl_env.grading import STRICT
 from perl_env.order_class import OrderClass
 from perl_env.placeholders import number_placeholders
 from perl_env.question import LETTERS, Question
+from perl_env.scoring import find_rule
 
 #: What ``order_class`` may be in a folder: a row that contradicts itself is no question.
 ORDER_CLASSES = tuple(str(c) for c in OrderClass if c is not OrderClass.MALFORMED)
@@ -36,6 +38,9 @@ class Row:
     kind: str = ""
     key: str = ""
     split: str | None = None
+    scoring: str = STRICT
+    facts: tuple[tuple[str, str], ...] = ()
+    instruction: str | None = None
 
     def question(self, pictures: Sequence[np.ndarray], default_key: str, where: str) -> Question:
         """The question that the row makes with these pictures.
@@ -48,7 +53,8 @@ class Row:
             images=tuple(pictures), text=text, options=tuple(options), answer=self._gold(where),
             order_class=self.order_class, pinned=self.pinned, option_slots=self.option_slots,
             index_list=self.index_list, index_base=self.index_base, kind=self.kind,
-            key=self.key or default_key,
+            key=self.key or default_key, scoring=self.scoring, facts=self.facts,
+            instruction=self.instruction,
         )  # fmt: skip
 
     def _gold(self, where: str) -> str:
@@ -195,6 +201,27 @@ def _index_list(value: object, where: str) -> str:
     return str(value)
 
 
+def _scoring(value: object, where: str) -> str:
+    name = _text(value, where)
+    if name != STRICT:
+        try:
+            find_rule(name)
+        except InputError as error:
+            raise InputError(
+                error.what, where=where, expected=error.expected, got=error.got
+            ) from None
+    return name
+
+
+def _facts(value: object, where: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise InputError("wrong type", where=where, expected="an object of texts", got=repr(value))
+    return tuple(
+        (_any_text(name, where), _any_text(fact, f"{where}, {name!r}"))
+        for name, fact in value.items()
+    )
+
+
 _COLUMNS: dict[str, Callable[[object, str], Any]] = {
     "images": _paths,
     "question": _text,
@@ -208,4 +235,7 @@ _COLUMNS: dict[str, Callable[[object, str], Any]] = {
     "kind": _any_text,
     "key": _any_text,
     "split": _text,
+    "scoring": _scoring,
+    "facts": _facts,
+    "instruction": _any_text,
 }

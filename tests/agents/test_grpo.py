@@ -61,6 +61,34 @@ def test_every_group_has_as_many_rollouts(tiny_model, build):
         assert group.orders[0].order == tuple(range(len(group.orders[0].prompt.images)))
 
 
+def test_a_single_image_question_is_asked_in_its_one_order_by_the_whole_group(tiny_model, build):
+    groups = played(build(tiny_config(tiny_model, orders_per_question=3, rollouts_per_order=4)), 24)
+    single = [group for group in groups if group.order_class == "single"]
+    assert len(single) == 8
+    for group in single:
+        (only,) = group.orders
+        assert only.order == (0,)
+        assert len(only.token_ids) == len(only.advantages) == len(group.rewards) == 12
+    assert {group.num_replies for group in groups} == {12}  # so all groups weigh the same
+
+
+def test_a_mixtures_figures_come_per_task_too(tiny_model, build):
+    tasks = {"perl/Shapes-v0": 1, "perl/Digits-v0": 1}
+    config = tiny_config(tiny_model, rollouts_per_order=2).evaluation(
+        evaluation_interval=1, evaluation_duration=8
+    )
+    config.environment("perl_env:perl/Mixture-v0", env_config={"tasks": tasks})
+    result = build(config).train()
+    for figures in (result["env_runners"], result["evaluation"]["env_runners"]):
+        episodes = {task: figures[f"num_episodes/{task}"] for task in tasks}
+        assert all(episodes.values())
+        assert sum(episodes.values()) == figures["num_episodes"]
+        for name in ("accuracy", "episode_return_mean", "reply_tokens"):
+            parts = sum(n * figures[f"{name}/{task}"] for task, n in episodes.items())
+            assert parts / figures["num_episodes"] == pytest.approx(figures[name])
+    assert "accuracy/perl/Shapes-v0" in result["env_runners"]
+
+
 def test_plain_grpo_asks_the_same_questions_in_canonical_order(tiny_model, build):
     plain = played(build(tiny_config(tiny_model, order_probability=0.0)), 12)
     permuted = played(build(tiny_config(tiny_model)), 12)

@@ -25,6 +25,18 @@ def test_sections_are_the_methods_of_the_config():
     assert config.total_steps == 7  # a decay over the run unless told otherwise
 
 
+def test_a_mixture_is_written_where_a_task_is():
+    mixed = {"env": "perl/Shapes-v0: 22, perl/Digits-v0: 36", "env_config": {"split": "train"}}
+    config = config_from_dict({**SETTINGS, "environment": mixed}).config
+    assert config.env == "perl_env:perl/Mixture-v0"
+    assert config.env_config == {
+        "tasks": {"perl/Shapes-v0": 22, "perl/Digits-v0": 36},
+        "split": "train",
+    }
+    with pytest.raises(InputError, match="part of a mixture without a weight"):
+        config_from_dict({**SETTINGS, "environment": {"env": "perl/Shapes-v0: 22, perl/Digits-v0"}})
+
+
 def test_defaults_are_the_papers():
     config = config_from_dict({"pretrained": {"path": "x"}}).config
     assert (config.orders_per_question, config.rollouts_per_order) == (2, 6)

@@ -8,6 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from evals import cli
+from perl_env.errors import InputError
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
@@ -123,6 +126,59 @@ def test_evaluation_writes_its_folder_and_is_continued_by_the_same_command(tmp_p
     perl_env("report", tmp_path / "run", "--out", tmp_path / "both.html")
     assert "<html" in (tmp_path / "both.html").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["both.html", "run"]
+
+
+def test_the_papers_table_is_printed_and_written(tmp_path, capsys):
+    cli.report(runs=None, out=tmp_path / "table.md", table=True)
+    shown = capsys.readouterr().out
+    for word in ("Qwen2.5-VL-7B", "76.39", "MV-MATH", "PeRL, table 1"):
+        assert word in shown
+    assert "| PeRL | 76.39 | 58.53 |" in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"runs": None, "out": Path("x.html")}, "nothing to report"),
+        ({"runs": [Path("run")], "out": None}, "no file to write"),
+        ({"runs": None, "out": Path("x.html"), "table": True}, r"ends in \.md or \.csv"),
+    ],
+)
+def test_a_report_says_what_it_lacks(arguments, message):
+    with pytest.raises(InputError, match=message):
+        cli.report(**arguments)
+
+
+@pytest.mark.slow
+def test_a_mixture_is_evaluated_task_by_task_beside_the_papers_rows(tmp_path):
+    import dataclasses
+
+    from perl_env.registration import load_questions
+    from perl_env.tasks.folder import write_folder
+
+    benchmark = [
+        dataclasses.replace(question, scoring="mantis-eval", key=f"m{i}")
+        for i, question in enumerate(
+            load_questions("perl/Digits-v0", limit=3, kinds=["which-image"])
+        )
+    ]
+    write_folder(benchmark, tmp_path / "mantis")
+    shown = perl_env(
+        "eval", "--model", "embedded", "--task", f"perl/Shapes-v0: 1, {tmp_path / 'mantis'}: 3",
+        "--limit", 5, "--orders", 2, "--max-new-tokens", 16, "--instruction", "", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert "perl/Shapes-v0" in shown
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert set(results["by"]["task"]) == {"perl/Shapes-v0", str(tmp_path / "mantis")}
+    replies = pd.read_json(tmp_path / "run" / "replies.jsonl", lines=True)
+    assert set(replies["scoring"]) == {"strict", "mantis-eval"}
+    shown = perl_env("report", "--table", tmp_path / "run", "--out", tmp_path / "table.csv")
+    assert "embedded: Mantis-Eval: 3 questions" in shown
+    assert "embedded,Mantis-Eval," in (tmp_path / "table.csv").read_text()
+    perl_env(
+        "report", tmp_path / "run", "--out", tmp_path / "report.html"
+    )  # its questions load again
+    assert "<html" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.slow

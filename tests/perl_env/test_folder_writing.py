@@ -23,6 +23,10 @@ QUESTIONS = [
              pinned=(), key="f"),
     Question((picture(2), picture(1)), "Which way?", "left", order_class="temporal", key="g"),
     Question((picture(2), picture(1)), "What is on the left page?", "left", order_class="layout", key="h"),
+    Question((picture(2),), "How many?", "7", order_class="single", key="i", scoring="mathvista",
+             facts=(("answer_type", "integer"), ("unit", "")), instruction="Answer with a number."),
+    Question((picture(2),), "Which?", "A", options=("x", "y"), order_class="single", key="j", scoring="mmiu",
+             instruction=""),
 ]  # fmt: skip
 
 
@@ -31,6 +35,13 @@ def test_what_was_written_reads_back_equal(tmp_path):
     source = FolderQuestions(file.parent, strict=True)
     assert list(source) == QUESTIONS
     assert len(list((file.parent / "pictures").iterdir())) == 3  # each picture once
+
+
+def test_facts_of_one_name_are_not_written(tmp_path):
+    question = Question((picture(0),), "?", "x", facts=(("task", "a"), ("task", "b")))
+    with pytest.raises(InputError, match="two facts have one name"):
+        write_folder([question], tmp_path)
+    assert not (tmp_path / "questions.jsonl").exists()
 
 
 def test_a_permuted_question_is_written_as_it_stands(tmp_path):
