@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from agents.engines.base import Engine, Prompt, SamplingParams
+from evals.comparison import compare
 from evals.model_fingerprint import model_fingerprint
 from evals.plan import Excluded, Request, make_plan, questions_digest, stable_hash
 from evals.rows import make_row, place_of
 from evals.run_directory import REPORT, RunDirectory
-from evals.summary import Summary, compare, summarize
+from evals.summary import Summary, summarize
 from evals.table import Row, build_table, order_text
 from perl_env.errors import InputError
 from perl_env.prompts import INSTRUCTION, question_text

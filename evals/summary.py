@@ -11,14 +11,7 @@ import pandas as pd
 
 from evals.metrics import METRICS, per_question
 from evals.slots import gold_slot_terms, slot_choices
-from evals.statistics import (
-    RESAMPLES,
-    Difference,
-    Estimate,
-    estimate_means,
-    estimate_ratios,
-    paired_difference,
-)
+from evals.statistics import RESAMPLES, Estimate, estimate_means, estimate_ratios
 from evals.table import class_group
 from perl_env.errors import InputError
 
@@ -96,34 +89,6 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
     )
 
 
-def compare(
-    table: pd.DataFrame, other: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0
-) -> pd.DataFrame:
-    """Paired differences of two runs, ``table`` minus ``other``, metric by metric.
-
-    Only the replies to questions, orders and repeats that both runs have are compared.
-
-    Returns:
-        Indexed by metric: ``difference``, ``low``, ``high``, ``p_value``, ``questions``.
-
-    Raises:
-        InputError: the runs share no question.
-    """
-    key = ["question", "order", *(["repeat"] if "repeat" in table and "repeat" in other else [])]
-    shared = pd.merge(table[key], other[key], on=key)
-    if not len(shared):
-        raise InputError("runs share no question", where="compare",
-                         expected="the same questions in the same orders", got="none in both")  # fmt: skip
-    ours, theirs = (per_question(frame.merge(shared, on=key)) for frame in (table, other))
-    differences: dict[str, Difference] = {
-        name: paired_difference(ours[name], theirs[name], resamples, seed) for name in METRICS
-    }
-    frame = pd.DataFrame.from_dict(
-        {name: asdict(found) for name, found in differences.items()}, orient="index"
-    )
-    return frame.rename(columns={"value": "difference"}).rename_axis("metric")
-
-
 def _estimates(values: pd.DataFrame, resamples: int, seed: int) -> dict[str, Estimate]:
     bounds = {name: metric.bounds for name, metric in METRICS.items()}
     return estimate_means(values, bounds, resamples, seed)
@@ -148,7 +113,7 @@ def _gold_slots(table: pd.DataFrame, resamples: int, seed: int) -> dict[int, Est
     if "gold_slot" not in table or table["gold_slot"].isna().all():
         return {}
     correct, n = gold_slot_terms(table)
-    found = estimate_ratios(correct, n, resamples, seed)
+    found = estimate_ratios(correct, n, resamples=resamples, seed=seed)
     return {int(str(slot)): estimate for slot, estimate in found.items()}
 
 

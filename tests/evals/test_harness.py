@@ -35,11 +35,16 @@ WHICH = [which_image(f"which-{gold}", gold) for gold in range(3)]
 def test_an_oracle_is_right_in_every_order() -> None:
     result = evals.evaluate(PolicyEngine(look), [*WHICH, how_many("many")], orders=6, repeats=2)
     values = {name: estimate.value for name, estimate in result.metrics.items()}
-    assert values == {
-        "accuracy_canonical": 1.0, "accuracy_mean": 1.0, "accuracy_worst": 1.0, "accuracy_best": 1.0,
-        "flip_rate": 0.0, "consistency": 1.0, "consistent_accuracy": 1.0, "normalized_entropy": 0.0,
-        "noise_floor": 0.0, "cross_order_disagreement": 0.0, "order_effect": 0.0, "unparsable_rate": 0.0,
+    assert {name for name, value in values.items() if value == 1.0} == {
+        "accuracy_canonical", "accuracy_mean", "accuracy_worst", "all_orders_correct", "accuracy_best",
+        "consistency", "consistent_accuracy", "majority_vote", "pairwise_agreement", "moves_with_picture",
     }  # fmt: skip
+    assert {name for name, value in values.items() if value == 0.0} == {
+        "accuracy_spread", "flip_rate", "normalized_entropy", "sticks_to_slot", "noise_floor",
+        "cross_order_disagreement", "order_effect", "flip_rate_effect", "consistency_effect",
+        "entropy_effect", "unparsable_rate",
+    }  # fmt: skip
+    assert len(values) == 21
     assert result.table["chosen_slot"].equals(result.table["gold_slot"])
     assert result.table["well_formed"].all()
 
@@ -59,6 +64,7 @@ def test_a_policy_that_always_names_the_first_slot() -> None:
     # each picture is first in 2 of 6 orders: 3 of the 15 pairs of orders agree
     assert values["cross_order_disagreement"] == pytest.approx(12 / 15)
     assert values["order_effect"] == pytest.approx(12 / 15)
+    assert (values["moves_with_picture"], values["sticks_to_slot"]) == (0.0, 1.0)
     curve = {slot: estimate.value for slot, estimate in result.metrics.gold_slots.items()}
     assert curve == {0: 1.0, 1: 0.0, 2: 0.0}
     assert result.metrics.choices["chosen"].tolist() == [1.0, 0.0, 0.0]
