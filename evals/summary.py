@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from evals.bias import estimate_slot_bias
+from evals.letters import estimate_letter_bias, letter_choices
 from evals.metrics import METRICS, per_question
 from evals.slots import gold_slot_terms, slot_choices
 from evals.statistics import RESAMPLES, Estimate, estimate_means, estimate_ratios
@@ -30,6 +32,8 @@ class Summary(Mapping[str, Estimate]):
         parts: by breakdown (``class_group``, ``order_class``, ``kind``, ``task``) and its value.
         gold_slots: accuracy by slot of the gold.
         choices: by slot, how often it was chosen and how often it held the gold.
+        bias: preferences for slots and letters, see ``evals.bias`` and ``evals.letters``.
+        letters: by letter, how often it was chosen and how often it was the gold.
         questions: number of questions.
         replies: number of replies.
     """
@@ -40,6 +44,8 @@ class Summary(Mapping[str, Estimate]):
     choices: pd.DataFrame
     questions: int
     replies: int
+    bias: Estimates = field(default_factory=dict)
+    letters: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __getitem__(self, name: str) -> Estimate:
         return self.overall[name]
@@ -59,6 +65,8 @@ class Summary(Mapping[str, Estimate]):
             "by": {name: {part: _plain(found) for part, found in parts.items()}
                    for name, parts in self.parts.items()},
             "accuracy_by_gold_slot": _plain(self.gold_slots),
+            "bias": _plain(self.bias),
+            "letter_choices": self.letters.to_dict("index"),
             "slot_choices": {str(slot): row for slot, row in self.choices.to_dict("index").items()},
         }  # fmt: skip
         return _without_nan(data)
@@ -86,6 +94,9 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
         choices=slot_choices(table) if "chosen_slot" in table else pd.DataFrame(),
         questions=len(values),
         replies=len(table),
+        bias=estimate_slot_bias(table, resamples, seed)
+        | estimate_letter_bias(table, resamples, seed),
+        letters=letter_choices(table),
     )
 
 
