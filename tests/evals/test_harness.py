@@ -10,9 +10,12 @@ import pytest
 
 import evals
 from agents.engines.base import SamplingParams
+from agents.engines.partial import PartialRepliesError
+from evals.errors import EvaluationStoppedError
 from evals.harness import merge
 from evals.orders import balanced_orders
 from evals.plan import make_plan, order_generator, questions_digest
+from evals.run_directory import read_rows
 from evals.table import COLUMNS
 from perl_env.errors import InputError, UnsoundRewriteError
 from perl_env.prompts import INSTRUCTION
@@ -236,6 +239,58 @@ def test_sampling_reaches_the_engine() -> None:
     sampling = SamplingParams(temperature=0.5, max_new_tokens=7)
     evals.evaluate(Listening(look), WHICH, sampling=sampling)
     assert set(seen) == {sampling}
+
+
+class UnreachableError(ConnectionError):
+    """The server is gone."""
+
+
+class FailingEngine(PolicyEngine):
+    """Its server goes away in the middle of a call: some prompts are answered, others are not."""
+
+    def __init__(self, policy, prompts: int, tells_partial: bool):
+        super().__init__(policy)
+        self.left, self.tells_partial = prompts, tells_partial
+
+    def generate(self, prompts, replies_per_prompt=1, sampling=SamplingParams()):  # noqa: B008
+        answered = prompts[: self.left]
+        replies = super().generate(answered, replies_per_prompt[: self.left], sampling)
+        self.left -= len(answered)
+        if len(answered) == len(prompts):
+            return replies
+        if not self.tells_partial:
+            raise UnreachableError("no route to host")
+        rest = [None] * (len(prompts) - len(answered))
+        raise PartialRepliesError("some are missing", [*replies, *rest]) from UnreachableError(
+            "no route"
+        )
+
+
+@pytest.mark.parametrize(("tells_partial", "kept"), [(True, 7), (False, 4)])
+def test_an_engine_that_fails_in_the_middle_loses_nothing(tmp_path, tells_partial, kept) -> None:
+    arguments = {"orders": 4, "repeats": 2, "prompts_per_call": 4, "model": "m"}
+    failing = FailingEngine(guess, prompts=7, tells_partial=tells_partial)
+    with pytest.raises(
+        EvaluationStoppedError, match=f"{kept * 2} of 24 .*UnreachableError.*same command"
+    ):
+        evals.run_evaluation(failing, WHICH, tmp_path / "out", **arguments)
+    assert len(read_rows(tmp_path / "out")) == kept * 2
+    whole = evals.run_evaluation(PolicyEngine(guess), WHICH, tmp_path / "whole", **arguments)
+    engine = PolicyEngine(guess)
+    result = evals.run_evaluation(engine, WHICH, tmp_path / "out", **arguments)
+    assert engine.replies_asked == 24 - kept * 2
+    pd.testing.assert_frame_equal(result.table, whole.table)
+
+
+def test_wrong_input_that_an_engine_tells_stays_wrong_input(tmp_path) -> None:
+    class Refusing(PolicyEngine):
+        def generate(self, *arguments, **named):
+            raise InputError(
+                "no key", where="API_KEY", expected="one in the environment", got="none"
+            )
+
+    with pytest.raises(InputError, match="no key"):
+        evals.run_evaluation(Refusing(look), WHICH, tmp_path, model="m")
 
 
 def test_compare_pairs_questions() -> None:
