@@ -2,7 +2,8 @@
 
 A *label* is a slot (``slot_counts``) or an option's letter (``evals.letters``). Questions are kept apart
 by how many labels they have: late slots exist only in questions with many images, which may be harder.
-Each measure is taken of each such stratum, and their mean, weighted by replies, is told.
+Each measure is taken of each such stratum, and their mean, weighted by replies, is told (of RStd
+the root of the mean square).
 
 Unparsable replies are wrong (they lower every recall alike) and choose no label; they have their own
 rate, ``unparsable_rate``. A measure that chance alone lifts above 0 is corrected for that in summaries
@@ -11,6 +12,7 @@ rate, ``unparsable_rate``. A measure that chance alone lifts above 0 is correcte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -90,8 +92,8 @@ def slot_counts(table: pd.DataFrame) -> LabelCounts | None:
     )
 
 
-def spread_of_recalls(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
-    """RStd: the standard deviation over labels of the accuracy where the gold bears the label.
+def variance_of_recalls(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
+    """The square of RStd: the variance over labels of the accuracy where the gold bears the label.
 
     Zheng et al., arXiv 2309.03882; "RStd" in PA-GRPO. Without preference all recalls are alike: 0.
 
@@ -99,7 +101,18 @@ def spread_of_recalls(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
         counts: what the sums are of.
         sums: float [..., 3 · C], sums of ``counts.terms`` over questions.
     """
-    return _weighed(counts, sums, _recall_spread)
+    return _weighed(counts, sums, _recall_variance)
+
+
+def variance_around(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
+    """The variance of recalls of drawn sums around the measured recalls: what noise alone would give."""
+    measured = counts.by_stratum(counts.terms.sum(axis=0))
+    total, weight = np.zeros(sums.shape[:-1]), np.zeros(sums.shape[:-1])
+    for (gold, right, _), (gold_0, right_0, _) in zip(counts.by_stratum(sums), measured, strict=True):  # fmt: skip
+        replies = gold.sum(-1)
+        total += replies * _variance(_recalls(gold, right) - _recalls(gold_0, right_0))
+        weight += replies
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
 
 
 def choice_divergence(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
@@ -110,12 +123,21 @@ def choice_divergence(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
     return _weighed(counts, sums, _divergence)
 
 
-def _recall_spread(gold: np.ndarray, right: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    recall = np.divide(right, gold, out=np.full_like(right, np.nan), where=gold > 0)
+def _recall_variance(gold: np.ndarray, right: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return _variance(_recalls(gold, right))
+
+
+def _recalls(gold: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Right of gold [..., labels]; NaN where no gold bears the label."""
+    return np.divide(right, gold, out=np.full_like(right, np.nan), where=gold > 0)
+
+
+def _variance(recall: np.ndarray) -> np.ndarray:
+    """The variance over the labels that have a recall."""
     known = ~np.isnan(recall)
     n = np.maximum(known.sum(-1), 1)
     centre = np.where(known, recall, 0).sum(-1) / n
-    return np.sqrt(np.where(known, (recall - centre[..., None]) ** 2, 0).sum(-1) / n)
+    return np.where(known, (recall - centre[..., None]) ** 2, 0).sum(-1) / n
 
 
 def _divergence(gold: np.ndarray, right: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -141,12 +163,29 @@ def _weighed(counts: LabelCounts, sums: np.ndarray, function: _OfStratum) -> np.
 
 def rstd(counts: LabelCounts) -> float:
     """RStd of all replies, uncorrected, as peers report it."""
-    return float(spread_of_recalls(counts, counts.terms.sum(axis=0)))
+    return math.sqrt(float(variance_of_recalls(counts, counts.terms.sum(axis=0))))
 
 
 def ckld(counts: LabelCounts) -> float:
     """CKLD of all replies, uncorrected, as peers report it."""
     return float(choice_divergence(counts, counts.terms.sum(axis=0)))
+
+
+def estimate_rstd(counts: LabelCounts, resamples: int, seed: int) -> Estimate:
+    """RStd corrected for chance, with its interval."""
+    squared = estimate_biased(
+        counts.terms, lambda sums: variance_of_recalls(counts, sums), resamples, seed,
+        null=lambda sums: variance_around(counts, sums),
+    )  # fmt: skip
+    value, low, high = (math.sqrt(x) for x in (squared.value, squared.low, squared.high))
+    return Estimate(value, low, high, squared.questions)
+
+
+def estimate_ckld(counts: LabelCounts, resamples: int, seed: int) -> Estimate:
+    """CKLD corrected for chance, with its interval."""
+    return estimate_biased(
+        counts.terms, lambda sums: choice_divergence(counts, sums), resamples, seed
+    )
 
 
 # The direction of the preference: which end of the row.
@@ -206,15 +245,14 @@ def estimate_slot_bias(
     if counts is None:
         return {}
     found = {
-        "rstd_slot": estimate_biased(
-            counts.terms, lambda sums: spread_of_recalls(counts, sums), resamples, seed
-        ),
-        "ckld_slot": estimate_biased(
-            counts.terms, lambda sums: choice_divergence(counts, sums), resamples, seed
-        ),
+        "rstd_slot": estimate_rstd(counts, resamples, seed),
+        "ckld_slot": estimate_ckld(counts, resamples, seed),
     }
     top, bottom = slope_terms(table)
     if len(top):
-        slopes = estimate_ratios(top, bottom, (-1.0, 1.0), resamples, seed)
+        shift = ["choice_shift"]  # which no question can move by more than half the row on average
+        slopes = estimate_ratios(
+            top.drop(columns=shift), bottom.drop(columns=shift), (-1.0, 1.0), resamples, seed
+        ) | estimate_ratios(top[shift], bottom[shift], (-0.5, 0.5), resamples, seed)
         found |= {str(name): estimate for name, estimate in slopes.items()}
     return found

@@ -16,9 +16,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evals.bias import LabelCounts, choice_divergence, label_counts, spread_of_recalls
+from evals.bias import LabelCounts, estimate_ckld, estimate_rstd, label_counts
 from evals.bootstrap import RESAMPLES, bootstrap_sums
-from evals.statistics import Estimate, estimate_biased, interval
+from evals.statistics import Estimate, interval
 
 
 def lettered(table: pd.DataFrame) -> pd.DataFrame:
@@ -144,10 +144,6 @@ def estimate_letter_bias(
     if counts is None:
         return {}
     return {
-        "rstd_letter": estimate_biased(
-            counts.terms, lambda sums: spread_of_recalls(counts, sums), resamples, seed
-        ),
-        "ckld_letter": estimate_biased(
-            counts.terms, lambda sums: choice_divergence(counts, sums), resamples, seed
-        ),
+        "rstd_letter": estimate_rstd(counts, resamples, seed),
+        "ckld_letter": estimate_ckld(counts, resamples, seed),
     }

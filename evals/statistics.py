@@ -111,30 +111,37 @@ def estimate_biased(
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
-    least: float = 0.0,
+    null: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Estimate:
-    """A number made of sums over questions that chance alone lifts, as a spread is; corrected for that.
+    """A squared distance made of sums over questions, corrected for what chance adds to it.
 
-    The spread of measured accuracies is above the spread of the true ones, since each is measured with
-    noise; resampling adds as much noise once more. So what resampling adds on average is taken off the
-    value once and off the draws twice (Efron and Tibshirani, An Introduction to the Bootstrap, 10.6).
+    The variance of measured accuracies is above the variance of the true ones, since each is measured
+    with noise; resampling adds as much noise once more. So what resampling adds on average, the lift, is
+    taken off the value once and off the draws' lower end twice. Off the upper end it is taken once, as
+    small values are lifted less than that average where they are large by chance.
 
     Args:
         terms: float [Q, T], the sums' terms, one row a question.
-        measure: of sums [..., T], gives numbers [...].
+        measure: of sums [..., T], gives numbers ≥ 0 [...], quadratic where they are small.
         resamples: number of bootstrap draws.
         seed: of the draws.
         level: confidence level.
-        least: the smallest possible value.
+        null: of drawn sums, gives what the measure would be if the true one were 0. Where the measured
+            value is within the level's reach of these, the interval begins at 0.
     """
     value = float(measure(terms.sum(axis=0)))
     if np.isnan(value):
         return Estimate(value, value, value, 0)
-    draws = measure(bootstrap_sums(terms, resamples, seed))
+    sums = bootstrap_sums(terms, resamples, seed)
+    draws = measure(sums)
     lift = float(np.nanmean(draws)) - value
-    corrected = max(value - lift, least)
-    low, high = interval(corrected, np.maximum(draws - 2 * lift, least), level)
-    return Estimate(corrected, low, high, int((terms != 0).any(axis=1).sum()))
+    corrected = max(value - lift, 0.0)
+    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    low = max(float(low) - 2 * lift, 0.0)
+    if null is not None and value <= np.nanquantile(null(sums), (1 + level) / 2):
+        low = 0.0
+    questions = int((terms != 0).any(axis=1).sum())
+    return Estimate(corrected, min(low, corrected), max(float(high) - lift, corrected), questions)
 
 
 def interval(value: float, draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
