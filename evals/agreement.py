@@ -9,7 +9,8 @@ from evals.reply_counts import ReplyCounts
 
 
 @metric("Flip rate", "lower", "1 if |{canonical(o)}| > 1 else 0",
-         "Facet-Probe (arXiv 2606.26079)", ("flip rate (Facet-Probe)",))  # fmt: skip
+        "Facet-Probe (arXiv 2606.26079)", ("flip rate (Facet-Probe)",),
+        unparsable="is a flip")  # fmt: skip
 def flip_rate(counts: ReplyCounts) -> np.ndarray:
     """1 if the orders got more than one distinct answer; grows with the number of orders.
 
@@ -21,15 +22,17 @@ def flip_rate(counts: ReplyCounts) -> np.ndarray:
 
 
 @metric("Consistency", "higher", "max_a |{o: canonical(o) = a}| / K",
-         "PA-GRPO (arXiv 2603.21016)",
-         ("Con (PA-GRPO)", "modal fraction (Facet-Probe)"))  # fmt: skip
+        "PA-GRPO (arXiv 2603.21016)",
+        ("Con (PA-GRPO)", "modal fraction (Facet-Probe)"),
+        unparsable="has no vote, its order counts")  # fmt: skip
 def consistency(counts: ReplyCounts) -> np.ndarray:
     """The share of the K orders that got the most frequent answer; 0 if no reply could be parsed."""
     return of_several_orders(counts, _modal_votes(counts) / counts.orders)
 
 
 @metric("Consistent accuracy", "higher", "1 if the most frequent answer is unique and right else 0",
-         "PA-GRPO (arXiv 2603.21016)", ("CA (PA-GRPO)",))  # fmt: skip
+        "PA-GRPO (arXiv 2603.21016)", ("CA (PA-GRPO)",),
+        unparsable="has no vote")  # fmt: skip
 def consistent_accuracy(counts: ReplyCounts) -> np.ndarray:
     """1 if one answer is more frequent than every other, and right. A tie fails.
 
@@ -42,7 +45,8 @@ def consistent_accuracy(counts: ReplyCounts) -> np.ndarray:
 
 @metric("Majority vote", "higher", "[gold ∈ W] / |W|, W = the most frequent answers",
         "self-consistency over orders instead of samples (arXiv 2203.11171)",
-        ("accuracy of the vote over orders",))  # fmt: skip
+        ("accuracy of the vote over orders",),
+        unparsable="has no vote")  # fmt: skip
 def majority_vote(counts: ReplyCounts) -> np.ndarray:
     """How often a vote over the orders is right, ties being broken at random (its expectation).
 
@@ -55,7 +59,8 @@ def majority_vote(counts: ReplyCounts) -> np.ndarray:
 
 @metric("Pairwise agreement", "higher", "share of pairs {o, o′} with canonical(o) = canonical(o′)",
         "SCORE (arXiv 2503.00137), over text options there",
-        ("consistency rate (SCORE)", "position consistency (Judging the Judges)"))  # fmt: skip
+        ("consistency rate (SCORE)", "position consistency (Judging the Judges)"),
+        unparsable="agrees with nothing")  # fmt: skip
 def pairwise_agreement(counts: ReplyCounts) -> np.ndarray:
     """How often two orders get the same answer. Unlike the flip rate it does not grow with K."""
     answers, n = counts.answers, len(counts.questions)
@@ -66,7 +71,8 @@ def pairwise_agreement(counts: ReplyCounts) -> np.ndarray:
 
 
 @metric("Answer entropy", "lower", "−Σ_a p_a log p_a / log C, C = min(K, possible answers)",
-         "Facet-Probe (arXiv 2606.26079), ordering sensitivity index", ("OSI (Facet-Probe)",))  # fmt: skip
+        "Facet-Probe (arXiv 2606.26079), ordering sensitivity index", ("OSI (Facet-Probe)",),
+        unparsable="is an answer of its own")  # fmt: skip
 def normalized_entropy(counts: ReplyCounts) -> np.ndarray:
     """Entropy of the answers over K orders, as a share of the largest that is possible.
 

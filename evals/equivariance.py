@@ -18,7 +18,8 @@ from evals.reply_counts import ReplyCounts
 
 @metric("Answer moves with its picture", "higher",
         "share of ordered pairs (o, o′) whose named picture moved: canonical(o′) = canonical(o)",
-        "own; equivariance as the target for questions that name positions")  # fmt: skip
+        "own; equivariance as the target for questions that name positions",
+        unparsable="does not move")  # fmt: skip
 def moves_with_picture(counts: ReplyCounts) -> np.ndarray:
     """How often the same picture is named again where it has moved. An unparsable reply never does."""
     return _pairs(counts)[0]
@@ -26,7 +27,8 @@ def moves_with_picture(counts: ReplyCounts) -> np.ndarray:
 
 @metric("Answer sticks to its slot", "lower",
         "share of ordered pairs (o, o′) whose named picture moved: slot(o′) = slot(o)",
-        "own; the other half of equivariance")  # fmt: skip
+        "own; the other half of equivariance",
+        unparsable="does not stick")  # fmt: skip
 def sticks_to_slot(counts: ReplyCounts) -> np.ndarray:
     """How often the same slot is named again where another picture stands there now.
 

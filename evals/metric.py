@@ -26,6 +26,7 @@ class Metric:
         source: where the metric comes from.
         peers: what others call it.
         bounds: the range of one question's value.
+        unparsable: what an unparsable reply does.
         function: computes the values [Q] from the counts.
     """
 
@@ -36,6 +37,7 @@ class Metric:
     source: str
     peers: tuple[str, ...]
     bounds: tuple[float, float]
+    unparsable: str
     function: PerQuestion = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -62,12 +64,16 @@ def metric(
     source: str,
     peers: tuple[str, ...] = (),
     bounds: tuple[float, float] = (0.0, 1.0),
+    *,
+    unparsable: str,
 ) -> Callable[[PerQuestion], Metric]:
     """Make a function of ``ReplyCounts`` a metric, and enter it in ``METRICS``."""
 
     def enter(function: PerQuestion) -> Metric:
         name = function.__name__
-        METRICS[name] = Metric(name, title, better, formula, source, peers, bounds, function)
+        METRICS[name] = Metric(
+            name, title, better, formula, source, peers, bounds, unparsable, function
+        )
         return METRICS[name]
 
     return enter

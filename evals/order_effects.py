@@ -12,15 +12,17 @@ from evals.reply_counts import ReplyCounts
 
 
 @metric("Noise floor", "lower", "share of pairs {(o, r), (o, r′)}, r ≠ r′, that disagree",
-         "same-order control of Facet-Probe (arXiv 2606.26079)",
-         ("decoder noise (Facet-Probe)", "1 − repetition stability (Judging the Judges)"))  # fmt: skip
+        "same-order control of Facet-Probe (arXiv 2606.26079)",
+        ("decoder noise (Facet-Probe)", "1 − repetition stability (Judging the Judges)"),
+        unparsable="agrees with nothing")  # fmt: skip
 def noise_floor(counts: ReplyCounts) -> np.ndarray:
     """How often two replies to the *same* order disagree; undefined without repeats."""
     return counts.disagreement(counts.all_pairs[1], counts.agreeing_pairs[1])
 
 
 @metric("Cross-order disagreement", "lower", "share of pairs {(o, r), (o′, r′)}, o ≠ o′, that disagree",
-         "Facet-Probe (arXiv 2606.26079)", ("cross-order disagreement (Facet-Probe)", "1 − consistency rate (SCORE, over text options)"))  # fmt: skip
+        "Facet-Probe (arXiv 2606.26079)", ("cross-order disagreement (Facet-Probe)", "1 − consistency rate (SCORE, over text options)"),
+        unparsable="agrees with nothing")  # fmt: skip
 def cross_order_disagreement(counts: ReplyCounts) -> np.ndarray:
     """How often two replies to *different* orders disagree; noise and order effect together."""
     pairs, same_pairs = counts.all_pairs
@@ -29,7 +31,8 @@ def cross_order_disagreement(counts: ReplyCounts) -> np.ndarray:
 
 
 @metric("Order effect", "lower", "cross-order disagreement − noise floor",
-         "Facet-Probe (arXiv 2606.26079)", ("δ_ordering (Facet-Probe)",), bounds=(-1.0, 1.0))  # fmt: skip
+        "Facet-Probe (arXiv 2606.26079)", ("δ_ordering (Facet-Probe)",), bounds=(-1.0, 1.0),
+        unparsable="agrees with nothing, on both sides")  # fmt: skip
 def order_effect(counts: ReplyCounts) -> np.ndarray:
     """What the order adds to disagreement beyond the model's own noise.
 
@@ -46,7 +49,8 @@ def order_effect(counts: ReplyCounts) -> np.ndarray:
 
 @metric("Order effect on flips", "lower",
         "P(m replies to m orders differ) − P(m replies to one order differ), m = min(K, R)",
-        "flip rate of Facet-Probe (arXiv 2606.26079) above its same-order control", bounds=(-1.0, 1.0))  # fmt: skip
+        "flip rate of Facet-Probe (arXiv 2606.26079) above its same-order control", bounds=(-1.0, 1.0),
+        unparsable="is a flip, on both sides")  # fmt: skip
 def flip_rate_effect(counts: ReplyCounts) -> np.ndarray:
     """What the order adds to the flip rate of m replies; undefined without repeats."""
     return _effect(counts, lambda votes, parsable, _: (votes.min(1) < votes.shape[1]).astype(float))
@@ -54,7 +58,8 @@ def flip_rate_effect(counts: ReplyCounts) -> np.ndarray:
 
 @metric("Order effect on consistency", "lower",
         "E[modal share of m replies to one order] − E[modal share of m replies to m orders]",
-        "Con of PA-GRPO (arXiv 2603.21016) below its same-order control", bounds=(-1.0, 1.0))  # fmt: skip
+        "Con of PA-GRPO (arXiv 2603.21016) below its same-order control", bounds=(-1.0, 1.0),
+        unparsable="has no vote, on both sides")  # fmt: skip
 def consistency_effect(counts: ReplyCounts) -> np.ndarray:
     """What the order takes from the consistency of m replies; undefined without repeats."""
     return -_effect(counts, lambda votes, parsable, _: (votes * parsable).max(1) / votes.shape[1])
@@ -62,7 +67,8 @@ def consistency_effect(counts: ReplyCounts) -> np.ndarray:
 
 @metric("Order effect on entropy", "lower",
         "E[H of m replies to m orders] − E[H of m replies to one order], H normalised to [0, 1]",
-        "OSI of Facet-Probe (arXiv 2606.26079) above its same-order control", bounds=(-1.0, 1.0))  # fmt: skip
+        "OSI of Facet-Probe (arXiv 2606.26079) above its same-order control", bounds=(-1.0, 1.0),
+        unparsable="is an answer of its own, on both sides")  # fmt: skip
 def entropy_effect(counts: ReplyCounts) -> np.ndarray:
     """What the order adds to the normalised entropy of m replies; undefined without repeats."""
 

@@ -230,6 +230,7 @@ def test_every_metric_says_what_it_is() -> None:
         assert metric.__doc__
         assert metric.formula
         assert metric.source
+        assert metric.unparsable
         assert getattr(metrics, metric.name) is metric
 
 

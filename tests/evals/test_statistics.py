@@ -82,6 +82,35 @@ def test_coverage_of_the_interval() -> None:
     assert 0.92 <= inside / runs <= 0.98
 
 
+@pytest.mark.parametrize("n", [30, 100])
+def test_coverage_of_rare_order_effects(n: int) -> None:
+    """Two images, two repeats, one question in ten sensitive to order: percentile intervals fail here.
+
+    The order effect is 0 for most questions and large for few, of which a small sample holds hardly any.
+    All metrics, sizes and worlds: ``python -m benchmarks.interval_coverage``.
+    """
+    rng, runs = np.random.default_rng(7), 400
+
+    def order_effects(questions: int) -> np.ndarray:
+        sensitive = rng.random(questions) < 0.1
+        first = np.where(sensitive, 0.9, 0.97)[:, None]  # chance of the answer that most give
+        second = np.where(sensitive, 0.1, 0.97)[:, None]
+        a, b = rng.random((questions, 2)) < first, rng.random((questions, 2)) < second
+        cross = (a[:, :, None] != b[:, None, :]).mean((1, 2))
+        return cross - ((a[:, 0] != a[:, 1]).astype(float) + (b[:, 0] != b[:, 1])) / 2
+
+    truth = order_effects(400_000).mean()
+    inside = percentile = 0
+    for run in range(runs):
+        values = order_effects(n)
+        found = estimate_means(pd.DataFrame({"x": values}), {"x": (-1.0, 1.0)}, 1000, seed=run)["x"]
+        inside += found.low <= truth <= found.high
+        picked = values[rng.integers(0, n, (500, n))].mean(1)
+        percentile += np.quantile(picked, 0.025) <= truth <= np.quantile(picked, 0.975)
+    assert 0.92 <= inside / runs <= 0.99
+    assert percentile < inside
+
+
 def test_replies_to_one_question_do_not_count_as_independent() -> None:
     few = pd.DataFrame({"x": np.random.default_rng(3).integers(0, 2, 50).astype(float)})
     estimate = estimate_means(few)["x"]
