@@ -60,7 +60,8 @@ class ReplyCounts:
         """
         check_table(table)
         question, questions = pd.factorize(table["question"])
-        order_name, order_names = pd.factorize(table["order"])
+        order_name, found = pd.factorize(table["order"])
+        order_names = [str(name) for name in found]  # pandas reads "0", one image, as a number
         parsable = table["canonical"].notna().to_numpy()
         answer = pd.factorize(table["canonical"])[0].astype(np.int64)
         unparsable = np.flatnonzero(~parsable)
