@@ -217,18 +217,14 @@ def ask(
     Raises:
         EngineFailedError: the engine raised something; what it had answered by then was yielded.
     """
-    chunks = [
-        requests[start : start + prompts_per_call]
-        for start in range(0, len(requests), prompts_per_call)
-    ]
-    calls = [[_prompt(request, instruction, seed) for request in chunk] for chunk in chunks]
-    counts = [[len(request.repeats) for request in chunk] for chunk in chunks]
+    calls = _Calls(requests, prompts_per_call, instruction, seed)
+    counts = [[len(request.repeats) for request in chunk] for chunk in calls.chunks]
     answered = 0
     try:
         for number, replies in _answers(engine, calls, counts, sampling):
             rows = [
                 make_row(request.key, request.question, repeat, reply, task)
-                for request, found in zip(chunks[number], replies, strict=True)
+                for request, found in zip(calls.chunks[number], replies, strict=True)
                 for repeat, reply in zip(request.repeats, found or (), strict=found is not None)
             ]
             answered += len(rows)
@@ -269,13 +265,26 @@ def _answers(
         raise _CallFailedError from error
 
 
-def _prompt(request: Request, instruction: str, seed: int) -> Prompt:
-    order = order_text(request.question.order)
-    return Prompt(
-        images=request.question.images,
-        text=question_text(request.question, instruction),
-        seed=stable_hash(seed, request.key, order, request.repeats[0]),
-    )
+class _Calls(Sequence[list[Prompt]]):
+    """The prompts of each call, made when they are wanted."""
+
+    def __init__(self, requests: Sequence[Request], size: int, instruction: str, seed: int):
+        self.chunks = [requests[start : start + size] for start in range(0, len(requests), size)]
+        self._instruction, self._seed = instruction, seed
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __getitem__(self, number):
+        return [self._prompt(request) for request in self.chunks[number]]
+
+    def _prompt(self, request: Request) -> Prompt:
+        order = order_text(request.question.order)
+        return Prompt(
+            images=request.question.images,
+            text=question_text(request.question, self._instruction),
+            seed=stable_hash(self._seed, request.key, order, request.repeats[0]),
+        )
 
 
 def merge(results: Sequence[EvaluationResult], name: str = "") -> EvaluationResult:

@@ -19,6 +19,8 @@ from evals.letters import (
     letter_counts,
     lettered,
 )
+from evals.summary import summarize
+from evals.table import build_table
 
 from .policies import PolicyEngine, first_slot, how_many, look, silent, which_image
 from .tables import reply_tables, with_slots
@@ -198,3 +200,13 @@ def test_rows_hold_the_letters() -> None:
     assert set(table.loc[table["question"] == "q", "gold_letter"]) == {"B"}
     assert set(table.loc[table["question"] == "q", "chosen_letter"]) == {"B"}
     assert table.loc[table["question"] == "w", "gold_letter"].isna().all()
+
+
+def test_runs_from_before_letters_were_written_can_be_read() -> None:
+    rows = evals.evaluate(PolicyEngine(look), [how_many("q"), which_image("w")]).table.to_dict("records")  # fmt: skip
+    old = [{k: v for k, v in row.items() if not k.endswith("_letter")} for row in rows]
+    summary = summarize(build_table(old), resamples=100)
+    assert "rstd_slot" in summary.bias
+    assert "rstd_letter" not in summary.bias
+    assert not len(summary.letters)
+    assert summary.as_json()["letter_choices"] == {}
