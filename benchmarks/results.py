@@ -49,12 +49,19 @@ def rate(work: Callable[[], int], seconds: float = 1.0, runs: int = 5) -> dict[s
     return {"median": statistics.median(rates), "min": min(rates), "max": max(rates)}
 
 
-def publish(name: str, figures: Mapping[str, Mapping[str, float]], unit: str) -> None:
+def publish(
+    name: str, figures: Mapping[str, Mapping[str, float]], unit: str, digits: int = 0
+) -> None:
     """Print a table and write ``benchmarks/results/NAME.json``."""
     table = Table("", unit, "min", "max", title=name)
     for label, figure in figures.items():
-        table.add_row(label, *(f"{figure[key]:,.0f}" for key in ("median", "min", "max")))
+        table.add_row(label, *(f"{figure[key]:,.{digits}f}" for key in ("median", "min", "max")))
     Console().print(table)
+    write_results(name, figures, unit)
+
+
+def write_results(name: str, figures: Mapping[str, Any], unit: str) -> None:
+    """Write ``benchmarks/results/NAME.json``."""
     FOLDER.mkdir(exist_ok=True)
     content = {
         "machine": machine(),

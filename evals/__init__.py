@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evals import metrics, statistics
+    from evals.comparison import compare_panel
     from evals.harness import EvaluationResult, evaluate, run_evaluation
     from evals.report import NamedRun, write_report
 
 __all__ = [
     "EvaluationResult",
     "NamedRun",
+    "compare_panel",
     "evaluate",
     "metrics",
     "run_evaluation",
@@ -26,6 +28,7 @@ __all__ = [
 _HOMES = {
     "EvaluationResult": "evals.harness",
     "NamedRun": "evals.report",
+    "compare_panel": "evals.comparison",
     "evaluate": "evals.harness",
     "run_evaluation": "evals.harness",
     "write_report": "evals.report",

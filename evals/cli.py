@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from evals.errors import EvaluationStoppedError
 from perl_env.errors import InputError
 
 if TYPE_CHECKING:
+    from agents.engines import Engine
     from perl_env.question import Question
     from perl_env.questions import QuestionSource
 
@@ -134,10 +136,16 @@ def evaluate(
     strict: Annotated[
         bool, typer.Option("--strict", help="A question that cannot be used is an error.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what it would cost; ask and write nothing.")
+    ] = False,
+    ray: Annotated[
+        int, typer.Option(min=0, help="Share the work among so many copies of the model over Ray.")
+    ] = 0,
 ) -> None:
     """Measure a model's order-robustness; the same command continues a run that was stopped."""
     _quiet()
-    from agents.engines import SamplingParams, make_engine
+    from agents.engines import SamplingParams
     from evals.harness import run_evaluation
     from evals.report import summary_table
     from perl_env.prompts import INSTRUCTION
@@ -149,12 +157,14 @@ def evaluate(
     if hasattr(source, "excluded"):
         tell_excluded(source)
     questions, tasks = questions_and_tasks(source, limit)
-    engine = make_engine(model)
-    with progress_display() as show:
+    instruction = INSTRUCTION if instruction is None else instruction
+    if dry_run:
+        show_cost(model, questions, orders, repeats, seed, strict, max_new_tokens, instruction)
+        return
+    with progress_display() as show, evaluation_engine(model, ray) as engine:
         result = run_evaluation(
             engine, questions, out, orders=orders, repeats=repeats,
-            sampling=SamplingParams(temperature, max_new_tokens, seed),
-            instruction=INSTRUCTION if instruction is None else instruction, seed=seed,
+            sampling=SamplingParams(temperature, max_new_tokens, seed), instruction=instruction, seed=seed,
             progress=lambda done, total: show("replies", done, total),
             model=model, task=task, tasks=tasks, questions_from=where | {"limit": limit}, strict=strict,
         )  # fmt: skip
@@ -172,6 +182,54 @@ def questions_and_tasks(
     task_of = getattr(source, "task_of", None)
     tasks = {question.key: task_of(index) for index, question in found.items()} if task_of else {}
     return list(found.values()), tasks
+
+
+def show_cost(
+    model: str,
+    questions: Sequence[Question],
+    orders: int,
+    repeats: int,
+    seed: int,
+    strict: bool,
+    max_new_tokens: int,
+    instruction: str,
+) -> None:
+    """Tell what an evaluation would ask for; of a model that is no folder the tokens are estimated."""
+    from evals.cost import expected_cost, processor_count
+    from evals.plan import make_plan
+
+    plan = make_plan(questions, orders, repeats, seed, strict)
+    count = None if "://" in model else processor_count(model)
+    cost = expected_cost(plan, max_new_tokens, instruction, count)
+    left_out = f", {cost.excluded:,} more left out as unsound" if cost.excluded else ""
+    for line in (
+        f"{cost.questions:,} questions{left_out}",
+        f"{cost.requests:,} questions in an order, {cost.replies:,} replies",
+        f"{cost.pictures:,} pictures",
+        f"{cost.prompt_tokens:,} prompt tokens ({cost.counted})",
+        f"{cost.reply_tokens:,} reply tokens at most",
+    ):
+        console.print(line, highlight=False)
+
+
+@contextmanager
+def evaluation_engine(model: str, shards: int) -> Iterator[Engine]:
+    """The engine of a model, or several copies of it over Ray, closed afterwards."""
+    from agents.engines import make_engine
+
+    if not shards:
+        engine = make_engine(model)
+        try:
+            yield engine
+        finally:
+            engine.close()
+        return
+    from agents.model_folder import model_folder
+    from evals.sharding import RayShards, started_ray
+
+    folder = model_folder(model)
+    with started_ray(shards), RayShards(str(folder), shards) as sharded:
+        yield sharded
 
 
 @app.command()
@@ -348,6 +406,9 @@ def main() -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except EvaluationStoppedError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

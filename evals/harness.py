@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from agents.engines.base import Engine, Prompt, SamplingParams
+from agents.engines.base import Engine, Prompt, Reply, SamplingParams
+from agents.engines.partial import PartialRepliesError
+from evals.comparison import compare
+from evals.errors import EngineFailedError, EvaluationStoppedError
+from evals.many_calls import ManyCalls
 from evals.model_fingerprint import model_fingerprint
-from evals.plan import Excluded, Request, make_plan, questions_digest, stable_hash
+from evals.plan import Excluded, Place, Request, make_plan, questions_digest, stable_hash
 from evals.rows import make_row, place_of
 from evals.run_directory import REPORT, RunDirectory
-from evals.summary import Summary, compare, summarize
+from evals.summary import Summary, summarize
 from evals.table import Row, build_table, order_text
 from perl_env.errors import InputError
 from perl_env.prompts import INSTRUCTION, question_text
@@ -112,16 +116,18 @@ def evaluate(
 
     Raises:
         InputError: no questions, two questions with one key, too few orders or repeats.
+        EngineFailedError: the engine raised something.
     """
     plan = make_plan(questions, orders, repeats, seed, strict)
-    rows: list[Row] = []
+    rows: dict[Place, Row] = {}
     asked = ask(engine, plan.requests, sampling, instruction, seed, task, prompts_per_call)
-    total = len(plan.places)
+    places = plan.places
     for chunk in asked:
-        rows.extend(chunk)
+        rows.update((place_of(row), row) for row in chunk)
         if progress:
-            progress(len(rows), total)
-    return EvaluationResult(name or engine.name, build_table(rows), plan.questions, plan.excluded)
+            progress(len(rows), len(places))
+    table = build_table(rows[place] for place in places)
+    return EvaluationResult(name or engine.name, table, plan.questions, plan.excluded)
 
 
 def run_evaluation(
@@ -170,6 +176,7 @@ def run_evaluation(
 
     Raises:
         InputError: see ``evaluate`` and ``evals.run_directory.RunDirectory``.
+        EvaluationStoppedError: the engine failed; what it had answered is kept.
     """
     plan = make_plan(questions, orders, repeats, seed, strict)
     name = name or Path(model).name or engine.name
@@ -183,13 +190,20 @@ def run_evaluation(
     with RunDirectory(out_dir, config) as directory:
         rows = {place_of(row): row for row in directory.rows}
         places = plan.places
-        for chunk in ask(
-            engine, plan.without(rows), sampling, instruction, seed, tasks or task, prompts_per_call
-        ):
-            directory.append(chunk)
-            rows.update((place_of(row), row) for row in chunk)
-            if progress:
-                progress(len(rows), len(places))
+        missing = plan.without(rows)
+        try:
+            for chunk in ask(
+                engine, missing, sampling, instruction, seed, tasks or task, prompts_per_call
+            ):
+                directory.append(chunk)
+                rows.update((place_of(row), row) for row in chunk)
+                if progress:
+                    progress(len(rows), len(places))
+        except EngineFailedError as error:
+            raise EvaluationStoppedError(
+                f"{error}. {len(rows)} of {len(places)} replies lie in {directory.path}; the same "
+                "command asks the others"
+            ) from error
         table = build_table(rows[place] for place in places)
         result = EvaluationResult(name, table, plan.questions, plan.excluded)
         excluded = [dataclasses.asdict(question) for question in plan.excluded]
@@ -211,26 +225,79 @@ def ask(
     """The rows of the table, some prompts at a time; the repeats of an order come together.
 
     Each prompt has a random stream of its own, made of seed, question, order and first repeat, so
-    that replies do not depend on what else is asked in the same call.
+    that replies do not depend on what else is asked in the same call, nor on who answers.
+
+    Raises:
+        EngineFailedError: the engine raised something; what it had answered by then was yielded.
     """
-    for start in range(0, len(requests), prompts_per_call):
-        chunk = requests[start : start + prompts_per_call]
-        prompts = [
-            Prompt(
-                images=request.question.images,
-                text=question_text(request.question, instruction),
-                seed=stable_hash(
-                    seed, request.key, order_text(request.question.order), request.repeats[0]
-                ),
-            )
-            for request in chunk
-        ]
-        replies = engine.generate(prompts, [len(request.repeats) for request in chunk], sampling)
-        yield [
-            make_row(request.key, request.question, repeat, reply, task)
-            for request, found in zip(chunk, replies, strict=True)
-            for repeat, reply in zip(request.repeats, found, strict=True)
-        ]
+    calls = _Calls(requests, prompts_per_call, instruction, seed)
+    counts = [[len(request.repeats) for request in chunk] for chunk in calls.chunks]
+    answered = 0
+    try:
+        for number, replies in _answers(engine, calls, counts, sampling):
+            rows = [
+                make_row(request.key, request.question, repeat, reply, task)
+                for request, found in zip(calls.chunks[number], replies, strict=True)
+                for repeat, reply in zip(request.repeats, found or (), strict=found is not None)
+            ]
+            answered += len(rows)
+            yield rows
+    except _CallFailedError as error:
+        raise EngineFailedError(answered, sum(map(sum, counts)), error.__cause__) from error.__cause__  # fmt: skip
+
+
+class _CallFailedError(Exception):
+    """Tells an engine's own exception from those of whoever takes the rows."""
+
+
+#: One call's replies, prompt by prompt; ``None`` where a failing engine has none.
+_Replies = Sequence[Sequence[Reply] | None]
+
+
+def _answers(
+    engine: Engine,
+    calls: Sequence[Sequence[Prompt]],
+    counts: Sequence[Sequence[int]],
+    sampling: SamplingParams,
+) -> Iterator[tuple[int, _Replies]]:
+    """The number of a call and its replies, in whatever order the calls are answered."""
+    try:
+        if isinstance(engine, ManyCalls):
+            yield from engine.answer(calls, counts, sampling)
+            return
+        for number, (prompts, repeats) in enumerate(zip(calls, counts, strict=True)):
+            try:
+                replies: _Replies = engine.generate(prompts, repeats, sampling)
+            except PartialRepliesError as error:
+                yield number, error.replies
+                raise (error.__cause__ or error) from None
+            yield number, replies
+    except (InputError, GeneratorExit):
+        raise
+    except Exception as error:
+        raise _CallFailedError from error
+
+
+class _Calls(Sequence[list[Prompt]]):
+    """The prompts of each call, made when they are wanted."""
+
+    def __init__(self, requests: Sequence[Request], size: int, instruction: str, seed: int):
+        self.chunks = [requests[start : start + size] for start in range(0, len(requests), size)]
+        self._instruction, self._seed = instruction, seed
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __getitem__(self, number):
+        return [self._prompt(request) for request in self.chunks[number]]
+
+    def _prompt(self, request: Request) -> Prompt:
+        order = order_text(request.question.order)
+        return Prompt(
+            images=request.question.images,
+            text=question_text(request.question, self._instruction),
+            seed=stable_hash(self._seed, request.key, order, request.repeats[0]),
+        )
 
 
 def merge(results: Sequence[EvaluationResult], name: str = "") -> EvaluationResult:

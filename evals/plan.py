@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from evals.orders import balanced_orders
 from evals.table import order_text
 from perl_env.errors import InputError, UnsoundRewriteError
 from perl_env.grading import STRICT
 from perl_env.order_class import OrderClass
-from perl_env.permutation import permute, sample_orders
+from perl_env.permutation import permute
 from perl_env.question import Order, Question
 from perl_env.registration import load_questions
 
@@ -47,7 +48,9 @@ class Plan:
 
     Attributes:
         questions: the questions by key, in canonical order.
-        requests: question by question, so that engines can reuse what orders have in common.
+        requests: question by question, its orders one after the other and the repeats of an order in
+            one request: so engines can reuse what requests have in common (an order's whole prompt,
+            a question's pictures and the text before the first picture that moves).
         excluded: questions that are not asked, with reasons.
     """
 
@@ -89,7 +92,7 @@ def make_plan(
     for key, question in _with_keys(questions).items():
         try:
             permuted = _in_orders(
-                question, sample_orders(question, orders, order_generator(seed, key))
+                question, balanced_orders(question, orders, order_generator(seed, key))
             )
         except UnsoundRewriteError as error:
             if strict:

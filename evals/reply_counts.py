@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from evals.table import check_table, is_canonical_order
+from evals.reply_blocks import ReplyBlock, reply_blocks
+from evals.table import check_table, is_canonical_order, parse_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,10 @@ class ReplyCounts:
         correct: bool [N].
         canonical_order: bool [N], whether the reply is to the canonical order.
         first: bool [N], whether it is the first repeat of its order.
+        repeat: int64 [N], number of the repeat.
+        position: int64 [N, I], where each of the canonical order's pictures stands; -1 beyond the last.
+        gold_slot: float64 [N], slot of the picture that the gold denotes; NaN if none.
+        chosen_slot: float64 [N], slot of the picture that the reply names; NaN if none.
         n_choices: float64 [Q], number of possible answers; NaN where they cannot be counted.
     """
 
@@ -39,6 +45,10 @@ class ReplyCounts:
     correct: np.ndarray
     canonical_order: np.ndarray
     first: np.ndarray
+    repeat: np.ndarray
+    position: np.ndarray
+    gold_slot: np.ndarray
+    chosen_slot: np.ndarray
     n_choices: np.ndarray
 
     @classmethod
@@ -50,7 +60,8 @@ class ReplyCounts:
         """
         check_table(table)
         question, questions = pd.factorize(table["question"])
-        order_name, order_names = pd.factorize(table["order"])
+        order_name, found = pd.factorize(table["order"])
+        order_names = [str(name) for name in found]  # pandas reads "0", one image, as a number
         parsable = table["canonical"].notna().to_numpy()
         answer = pd.factorize(table["canonical"])[0].astype(np.int64)
         unparsable = np.flatnonzero(~parsable)
@@ -68,6 +79,10 @@ class ReplyCounts:
                 [is_canonical_order(name) for name in order_names], dtype=bool
             )[order_name],
             first=_is_first(order, repeat),
+            repeat=repeat,
+            position=_positions(order_names)[order_name],
+            gold_slot=_column(table, "gold_slot"),
+            chosen_slot=_column(table, "chosen_slot"),
             n_choices=_first_values(table, question, len(questions), "n_choices"),
         )
 
@@ -116,6 +131,27 @@ class ReplyCounts:
         )
 
     @cached_property
+    def possible_answers(self) -> np.ndarray:
+        """float64 [Q]: how many answers there could be, each unparsable reply being one; inf if open."""
+        n = len(self.questions)
+        _, where = np.unique(self.answer, return_index=True)
+        distinct = np.bincount(self.question[where][self.parsable[where]], minlength=n)
+        possible = np.where(np.isnan(self.n_choices), np.inf, np.maximum(self.n_choices, distinct))
+        return possible + self.count(~self.parsable)
+
+    @cached_property
+    def blocks(self) -> list[ReplyBlock]:
+        """The replies as arrays question × order × repeat."""
+        return reply_blocks(self.question, self.order, self.repeat)
+
+    @cached_property
+    def first_blocks(self) -> list[ReplyBlock]:
+        """The same of the first reply to each order."""
+        where = np.flatnonzero(self.first)
+        found = reply_blocks(self.question[where], self.order[where], self.repeat[where])
+        return [ReplyBlock(block.questions, where[block.rows]) for block in found]
+
+    @cached_property
     def agreeing_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """float64 [Q] twice: pairs of replies that agree, in any two orders and in the same order."""
         everywhere = self._pairs_within(self.answer)
@@ -152,6 +188,20 @@ def _is_first(order: np.ndarray, repeat: np.ndarray) -> np.ndarray:
     smallest = np.full(int(order.max()) + 1, np.iinfo(np.int64).max)
     np.minimum.at(smallest, order, repeat)
     return repeat == smallest[order]
+
+
+def _positions(order_names: Iterable[str]) -> np.ndarray:
+    """int64 [orders, I]: for each order the slot in which each canonical picture stands, or -1."""
+    orders = [parse_order(name) for name in order_names]
+    positions = np.full((len(orders), max(map(len, orders), default=0)), -1)
+    for row, order in zip(positions, orders, strict=True):
+        row[list(order)] = np.arange(len(order))
+    return positions
+
+
+def _column(table: pd.DataFrame, name: str) -> np.ndarray:
+    """float64 [N]: an optional column."""
+    return table[name].to_numpy(dtype=float) if name in table else np.full(len(table), np.nan)
 
 
 def _first_values(table: pd.DataFrame, question: np.ndarray, n: int, column: str) -> np.ndarray:

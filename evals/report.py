@@ -14,12 +14,13 @@ import pandas as pd
 from rich.table import Table
 
 from evals.charts import Series, colour_class, disagreement_chart, slot_chart
+from evals.comparison import compare
 from evals.gallery import make_cards
 from evals.metrics import METRICS, Metric
 from evals.plan import reload_questions
 from evals.run_directory import read_config, read_results, read_rows
 from evals.statistics import Estimate
-from evals.summary import BREAKDOWNS, Estimates, Summary, compare, summarize
+from evals.summary import BREAKDOWNS, Estimates, Summary, summarize
 from evals.table import build_table
 from evals.verdict import judge, percent, points, verdict
 from perl_env.errors import InputError

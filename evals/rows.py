@@ -29,6 +29,8 @@ def make_row(
         "repeat": repeat,
         "gold_slot": gold_slot(question),
         "chosen_slot": chosen_slot(question, graded),
+        "gold_letter": question.answer if question.options else None,
+        "chosen_letter": graded.parsed if question.options else None,
         "n_images": len(question.images),
         "n_choices": count_choices(question),
         "reply": reply.text,

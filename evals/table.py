@@ -22,6 +22,8 @@ COLUMNS: dict[str, str] = {
     "repeat": "number of the repeat of this order, from 0",
     "gold_slot": "0-based slot, in this order, of the picture that the gold denotes; NaN if none",
     "chosen_slot": "0-based slot, in this order, of the picture that the reply names; NaN if none",
+    "gold_letter": "letter of the right option, in this order; None without options",
+    "chosen_letter": "letter of the option that the reply names; None if none",
     "n_images": "number of images",
     "n_choices": "number of possible answers, where they can be counted; NaN for open answers",
     "reply": "the reply as it came",
@@ -44,7 +46,7 @@ Row = dict[str, Any]
 _INTEGERS = ("repeat", "n_images")
 _NUMBERS = ("gold_slot", "chosen_slot", "n_choices", "reply_tokens", "steps", "steps_right")
 _FLAGS = ("correct", "well_formed")
-_TEXT_OR_NONE = ("parsed", "canonical")
+_TEXT_OR_NONE = ("gold_letter", "chosen_letter", "parsed", "canonical")
 
 
 def order_text(order: Order) -> str:
@@ -86,7 +88,8 @@ def class_group(order_class: str) -> str:
 def build_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The table of these rows, with the columns of ``COLUMNS`` in their order and fixed types.
 
-    Unparsable replies keep ``None`` as their ``canonical`` and ``parsed``.
+    Unparsable replies keep ``None`` as their ``canonical`` and ``parsed``. Rows may lack columns that
+    were not written yet when their run was made.
     """
     rows = list(rows)
     columns: dict[str, Any] = {}

@@ -30,7 +30,7 @@ ORDERS_OF_3 = ("0-1-2", "0-2-1", "1-0-2", "1-2-0", "2-0-1", "2-1-0")
 @st.composite
 def reply_tables(draw) -> pd.DataFrame:
     """Tables of a few questions, each with its own number of orders and of repeats."""
-    answer = st.sampled_from(["a", "b", "c", None])
+    answer = st.sampled_from(["a", "b", "c", "none of them", None])
     replies = {}
     for question in draw(st.lists(st.sampled_from("pqrs"), min_size=1, max_size=4, unique=True)):
         orders = draw(st.lists(st.sampled_from(ORDERS_OF_3), min_size=1, max_size=6, unique=True))
@@ -40,4 +40,20 @@ def reply_tables(draw) -> pd.DataFrame:
     table = make_table(replies, dict.fromkeys("pqrs", "a"))
     if draw(st.booleans()):
         table["n_choices"] = float(draw(st.integers(3, 8)))
+    if draw(st.booleans()):
+        table = with_slots(table)
     return table.sample(frac=1, random_state=draw(st.integers(0, 99)))
+
+
+def with_slots(table: pd.DataFrame) -> pd.DataFrame:
+    """The slots of a table whose answers a, b, c are the canonical pictures 0, 1, 2; the gold is a."""
+    pictures = [[int(part) for part in order.split("-")] for order in table["order"]]
+    named = [None if a is None else "abc".find(a) for a in table["canonical"]]
+    return table.assign(
+        gold_slot=[float(shown.index(0)) for shown in pictures],
+        chosen_slot=[
+            float("nan") if picture in (None, -1) else float(shown.index(picture))
+            for shown, picture in zip(pictures, named, strict=True)
+        ],
+        n_images=[len(shown) for shown in pictures],
+    )

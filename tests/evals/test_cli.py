@@ -182,6 +182,32 @@ def test_a_mixture_is_evaluated_task_by_task_beside_the_papers_rows(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_cost_is_told_beforehand_and_nothing_is_written(tmp_path):
+    command = ("eval", "--task", "perl/Shapes-v0", "--limit", 6, "--orders", 3, "--repeats", 2,
+               "--max-new-tokens", 10, "--dry-run", "--out", tmp_path / "run", "--model")  # fmt: skip
+    local, remote = perl_env(*command, "embedded"), perl_env(*command, "https://localhost/v1")
+    assert "6 questions" in local
+    assert "counted by the model's processor" in local
+    assert "estimated" in remote
+    assert "reply tokens at most" in remote
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_evaluation_over_ray_gives_the_same_replies(tmp_path):
+    command = (
+        "eval", "--model", "embedded", "--task", "perl/Shapes-v0", "--limit", 30, "--orders", 3,
+        "--max-new-tokens", 16,
+    )  # fmt: skip
+    perl_env(*command, "--out", tmp_path / "alone")
+    perl_env(*command, "--out", tmp_path / "shared", "--ray", 2)
+    lines = [(tmp_path / run / "replies.jsonl").read_text().splitlines() for run in ("alone", "shared")]  # fmt: skip
+    assert sorted(lines[0]) == sorted(lines[1])
+    perl_env(*command, "--out", tmp_path / "shared")  # which is done, alone or not
+    assert len((tmp_path / "shared" / "replies.jsonl").read_text().splitlines()) == len(lines[1])
+
+
+@pytest.mark.slow
 def test_training_writes_a_model_and_goes_on_where_it_was_stopped(tmp_path):
     def command(out, steps):
         return (

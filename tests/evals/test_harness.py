@@ -10,11 +10,14 @@ import pytest
 
 import evals
 from agents.engines.base import SamplingParams
+from agents.engines.partial import PartialRepliesError
+from evals.errors import EvaluationStoppedError
 from evals.harness import merge
+from evals.orders import balanced_orders
 from evals.plan import make_plan, order_generator, questions_digest
+from evals.run_directory import read_rows
 from evals.table import COLUMNS
 from perl_env.errors import InputError, UnsoundRewriteError
-from perl_env.permutation import sample_orders
 from perl_env.prompts import INSTRUCTION
 
 from .policies import (
@@ -35,11 +38,16 @@ WHICH = [which_image(f"which-{gold}", gold) for gold in range(3)]
 def test_an_oracle_is_right_in_every_order() -> None:
     result = evals.evaluate(PolicyEngine(look), [*WHICH, how_many("many")], orders=6, repeats=2)
     values = {name: estimate.value for name, estimate in result.metrics.items()}
-    assert values == {
-        "accuracy_canonical": 1.0, "accuracy_mean": 1.0, "accuracy_worst": 1.0, "accuracy_best": 1.0,
-        "flip_rate": 0.0, "consistency": 1.0, "consistent_accuracy": 1.0, "normalized_entropy": 0.0,
-        "noise_floor": 0.0, "cross_order_disagreement": 0.0, "order_effect": 0.0, "unparsable_rate": 0.0,
+    assert {name for name, value in values.items() if value == 1.0} == {
+        "accuracy_canonical", "accuracy_mean", "accuracy_worst", "all_orders_correct", "accuracy_best",
+        "consistency", "consistent_accuracy", "majority_vote", "pairwise_agreement", "moves_with_picture",
     }  # fmt: skip
+    assert {name for name, value in values.items() if value == 0.0} == {
+        "accuracy_spread", "flip_rate", "normalized_entropy", "sticks_to_slot", "noise_floor",
+        "cross_order_disagreement", "order_effect", "flip_rate_effect", "consistency_effect",
+        "entropy_effect", "unparsable_rate",
+    }  # fmt: skip
+    assert len(values) == 21
     assert result.table["chosen_slot"].equals(result.table["gold_slot"])
     assert result.table["well_formed"].all()
 
@@ -59,6 +67,7 @@ def test_a_policy_that_always_names_the_first_slot() -> None:
     # each picture is first in 2 of 6 orders: 3 of the 15 pairs of orders agree
     assert values["cross_order_disagreement"] == pytest.approx(12 / 15)
     assert values["order_effect"] == pytest.approx(12 / 15)
+    assert (values["moves_with_picture"], values["sticks_to_slot"]) == (0.0, 1.0)
     curve = {slot: estimate.value for slot, estimate in result.metrics.gold_slots.items()}
     assert curve == {0: 1.0, 1: 0.0, 2: 0.0}
     assert result.metrics.choices["chosen"].tolist() == [1.0, 0.0, 0.0]
@@ -138,7 +147,7 @@ def test_orders_depend_on_seed_and_key_alone() -> None:
     assert len({tuple(found) for found in everything.values()}) > 4
     assert everything["q0"] == [
         "-".join(map(str, order))
-        for order in sample_orders(questions[0], 3, order_generator(0, "q0"))
+        for order in balanced_orders(questions[0], 3, order_generator(0, "q0"))
     ]
 
 
@@ -230,6 +239,58 @@ def test_sampling_reaches_the_engine() -> None:
     sampling = SamplingParams(temperature=0.5, max_new_tokens=7)
     evals.evaluate(Listening(look), WHICH, sampling=sampling)
     assert set(seen) == {sampling}
+
+
+class UnreachableError(ConnectionError):
+    """The server is gone."""
+
+
+class FailingEngine(PolicyEngine):
+    """Its server goes away in the middle of a call: some prompts are answered, others are not."""
+
+    def __init__(self, policy, prompts: int, tells_partial: bool):
+        super().__init__(policy)
+        self.left, self.tells_partial = prompts, tells_partial
+
+    def generate(self, prompts, replies_per_prompt=1, sampling=SamplingParams()):  # noqa: B008
+        answered = prompts[: self.left]
+        replies = super().generate(answered, replies_per_prompt[: self.left], sampling)
+        self.left -= len(answered)
+        if len(answered) == len(prompts):
+            return replies
+        if not self.tells_partial:
+            raise UnreachableError("no route to host")
+        rest = [None] * (len(prompts) - len(answered))
+        raise PartialRepliesError("some are missing", [*replies, *rest]) from UnreachableError(
+            "no route"
+        )
+
+
+@pytest.mark.parametrize(("tells_partial", "kept"), [(True, 7), (False, 4)])
+def test_an_engine_that_fails_in_the_middle_loses_nothing(tmp_path, tells_partial, kept) -> None:
+    arguments = {"orders": 4, "repeats": 2, "prompts_per_call": 4, "model": "m"}
+    failing = FailingEngine(guess, prompts=7, tells_partial=tells_partial)
+    with pytest.raises(
+        EvaluationStoppedError, match=f"{kept * 2} of 24 .*UnreachableError.*same command"
+    ):
+        evals.run_evaluation(failing, WHICH, tmp_path / "out", **arguments)
+    assert len(read_rows(tmp_path / "out")) == kept * 2
+    whole = evals.run_evaluation(PolicyEngine(guess), WHICH, tmp_path / "whole", **arguments)
+    engine = PolicyEngine(guess)
+    result = evals.run_evaluation(engine, WHICH, tmp_path / "out", **arguments)
+    assert engine.replies_asked == 24 - kept * 2
+    pd.testing.assert_frame_equal(result.table, whole.table)
+
+
+def test_wrong_input_that_an_engine_tells_stays_wrong_input(tmp_path) -> None:
+    class Refusing(PolicyEngine):
+        def generate(self, *arguments, **named):
+            raise InputError(
+                "no key", where="API_KEY", expected="one in the environment", got="none"
+            )
+
+    with pytest.raises(InputError, match="no key"):
+        evals.run_evaluation(Refusing(look), WHICH, tmp_path, model="m")
 
 
 def test_compare_pairs_questions() -> None:

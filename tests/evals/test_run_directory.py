@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evals import metrics
 from evals.harness import run_evaluation
 from evals.model_fingerprint import model_fingerprint
 from evals.run_directory import (
@@ -77,8 +78,9 @@ def test_a_run_leaves_configuration_replies_results_and_report(tmp_path: Path) -
     lines = (out / REPLIES).read_text().splitlines()
     assert len(lines) == len(result.table) == 6 * 3 * 2
     assert json.loads(lines[0])["question"] == "q0"
-    read = pd.read_json(out / REPLIES, lines=True)
+    read = pd.read_json(out / REPLIES, lines=True, dtype=False)
     assert list(read["correct"]) == list(result.table["correct"])
+    pd.testing.assert_frame_equal(metrics.per_question(read), metrics.per_question(result.table))
     results = json.loads((out / RESULTS).read_text())
     assert wanted.items() <= results.items()
     assert results["metrics"]["accuracy_mean"]["value"] == result.metrics["accuracy_mean"].value

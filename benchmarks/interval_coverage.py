@@ -1,0 +1,128 @@
+"""How often 95 % intervals hold the truth: simulated models, question samples of several sizes.
+
+python -m benchmarks.interval_coverage
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results import write_results
+from evals.bias import ckld, estimate_slot_bias, rstd, slope_terms, slot_counts
+from evals.metrics import METRICS, per_question
+from evals.statistics import estimate_means
+
+RUNS, RESAMPLES, REPEATS, TRUTH_QUESTIONS = 1000, 2000, 2, 100_000
+
+
+@dataclass(frozen=True)
+class World:
+    """A model and the questions it is asked: which picture is it?
+
+    Attributes:
+        images: pictures a question, asked in all orders (of four or more: in 6 of them).
+        sensitive: share of questions in which the place of a picture counts.
+        taste: how much the first slot is preferred there, in logits.
+        knowledge: logit of the gold picture; questions differ around it.
+    """
+
+    images: int
+    sensitive: float
+    taste: float
+    knowledge: float = 1.5
+
+    def replies(self, questions: int, rng: np.random.Generator) -> pd.DataFrame:
+        """A table of replies to questions drawn from this world."""
+        orders = np.array(list(itertools.permutations(range(self.images)))[:6])
+        content = rng.normal(0, 1.5, (questions, self.images))
+        content[:, 0] += self.knowledge  # the gold is picture 0
+        minds = rng.random(questions) < self.sensitive
+        first = np.array([order[0] == np.arange(self.images) for order in orders])
+        logits = content[:, None] + self.taste * minds[:, None, None] * first
+        chance = np.exp(logits)
+        threshold = (chance.cumsum(-1) / chance.sum(-1, keepdims=True))[:, :, None]
+        chosen = (rng.random((questions, len(orders), REPEATS, 1)) > threshold).sum(-1)
+        question, order, repeat = (axis.ravel() for axis in np.indices(chosen.shape))
+        chosen, place = chosen.ravel(), np.argsort(orders, axis=1)
+        parsable = rng.random(len(chosen)) > 0.02
+        names = np.array(["-".join(map(str, each)) for each in orders])
+        return pd.DataFrame(
+            {
+                "question": question,
+                "order": names[order],
+                "repeat": repeat,
+                "canonical": np.where(parsable, np.array(list("abcdef"))[chosen], None),
+                "correct": parsable & (chosen == 0),
+                "gold_slot": place[order, 0].astype(float),
+                "chosen_slot": np.where(parsable, place[order, chosen], np.nan),
+                "n_images": self.images,
+                "n_choices": float(self.images),
+            }
+        )
+
+
+WORLDS = {
+    "two images, order often matters": World(2, sensitive=0.8, taste=1.5),
+    "two images, order rarely matters": World(2, sensitive=0.1, taste=3.0),
+    "three images, order often matters": World(3, sensitive=0.8, taste=1.5),
+    "three images, order never matters": World(3, sensitive=0.0, taste=0.0),
+}
+SAMPLES = (30, 100, 300)
+
+
+def truth(world: World, seed: int = 0) -> dict[str, float]:
+    """Every metric of very many questions, bias measures as peers compute them."""
+    table = world.replies(TRUTH_QUESTIONS, np.random.default_rng([seed, 1]))
+    found = {str(name): float(value) for name, value in per_question(table).mean().items()}
+    counts = slot_counts(table)
+    assert counts is not None
+    top, bottom = (part.sum() for part in slope_terms(table))
+    return found | {
+        "rstd_slot": rstd(counts),
+        "ckld_slot": ckld(counts),
+        **{str(name): float(value) for name, value in (top / bottom).items()},
+    }
+
+
+def coverage(world: World, questions: int, runs: int = RUNS, seed: int = 0) -> dict[str, float]:
+    """The share of samples whose interval holds the truth, by metric; NaN where it is undefined."""
+    expected = truth(world, seed)
+    if world.sensitive == 0:  # exactly known, and at the end of the range
+        expected |= {"rstd_slot": 0.0, "ckld_slot": 0.0}
+    bounds = {name: metric.bounds for name, metric in METRICS.items()}
+    inside = dict.fromkeys(expected, 0.0)
+    for run in range(runs):
+        table = world.replies(questions, np.random.default_rng([seed, 2, run]))
+        found = estimate_means(per_question(table), bounds, RESAMPLES, seed=run)
+        found |= estimate_slot_bias(table, RESAMPLES, seed=run)
+        for name, value in expected.items():
+            estimate = found[name]
+            inside[name] += estimate.low - 1e-9 <= value <= estimate.high + 1e-9
+    return {name: count / runs for name, count in inside.items()}
+
+
+def main() -> None:
+    """Simulate and publish."""
+    figures: dict[str, dict[str, float]] = {}
+    for name, world in WORLDS.items():
+        for questions in SAMPLES:
+            figures[f"{name}; {questions} questions"] = coverage(world, questions)
+            print(name, questions, flush=True)
+    shown = Table("", *(label.replace("; ", "\n") for label in figures), title="coverage, per cent")
+    for metric in next(iter(figures.values())):
+        shown.add_row(metric, *(f"{100 * column[metric]:.1f}" for column in figures.values()))
+    Console(width=200).print(shown)
+    error = 100 * math.sqrt(0.95 * 0.05 / RUNS)
+    print(f"{RUNS} samples a column: standard error {error:.1f}")
+    write_results("interval_coverage", figures, "share of intervals that hold the truth")
+
+
+if __name__ == "__main__":
+    main()
