@@ -48,6 +48,11 @@ _IMAGE_IS_ON_SIDE = re.compile(
 _NEIGHBOUR = re.compile(
     r"(?<!\w)the (?:next|previous|following|preceding|other next)(?: ones?(?!\w)| ?(?=[.,;:?!)]|\Z))"
 )
+#: "up to image 2", "from image 2 on": the images in a row from or to the one that is named.
+_UP_TO = re.compile(
+    r"(?<!\w)(?:up to|until|till|since|as of|start(?:ing)? (?:from|with|at)|begin(?:ning)? (?:from|with|at))(?: and including)?(?: the)? \Z"
+)
+_ONWARDS = re.compile(r" (?:on(?:wards?)?|forwards?|upwards?)(?=[ ,.;:?!]|\Z)(?! the\b| a\b| an\b)")
 #: "first-image features", "image (a) and image (b)"
 _HYPHENATED = re.compile(
     rf"(?<![\w-])(?:{any_of(ORDINALS)}|last|final)-(?:{IMAGE})s?(?![\w-])"
@@ -84,8 +89,20 @@ class ImplicitOrder(Findings):
             self._doubt(*found.span(), "it may name an image")
         if self.mentions and (found := _NEIGHBOUR.search(low)):
             self._doubt(*found.span(), "it depends on which images are neighbours")
+        if self.n > 1:
+            self._check_rows()
         if self.n == 2 and ("left" in low or "right" in low):
             self._check_sides()
+
+    def _check_rows(self) -> None:
+        """Doubts "up to image 2", "from image 2 on"."""
+        for mention in self.mentions:
+            start, end = mention.span
+            if _UP_TO.search(self.low, max(0, start - 30), start) or (
+                _ONWARDS.match(self.low, end)
+                and self.low[max(0, start - 9) : start].endswith(("from ", "from the "))
+            ):
+                self._doubt(start, end, "it may mean all the images from or to this one")
 
     def _check_sides(self) -> None:
         """Doubts sides of two that may stand for images without being mentions by themselves."""
