@@ -3,6 +3,7 @@
 ``import perl_env`` registers every ``perl/…-v0``. Nothing here needs torch, ray or transformers.
 """
 
+from perl_env.classification import Classification, classify
 from perl_env.errors import IllegalOrderError, InputError, UnsoundRewriteError
 from perl_env.grading import Grade, grade
 from perl_env.order_class import OrderClass
@@ -12,12 +13,14 @@ from perl_env.references import rewrite_references
 from perl_env.registration import load_questions, register_environments
 
 __all__ = [
+    "Classification",
     "Grade",
     "IllegalOrderError",
     "InputError",
     "OrderClass",
     "Question",
     "UnsoundRewriteError",
+    "classify",
     "grade",
     "load_questions",
     "permute",

@@ -19,8 +19,10 @@ from perl_env.question import Order
 ListKind = Literal["rank", "sequence"]
 
 _NUMBER = re.compile(r"\d+")
+#: Between two numbers of a list. A fraction ("1/2") and a product are none.
+_SEPARATOR = r"[,;，；、]\s*and\b|[,;，；、]|[-‐–—−]{0,2}>|=>|[-‐–—−]|[→⇒➔➡]|<|and\b|then\b|\s"
 _ONLY_A_LIST = re.compile(
-    r"\s*[\[({]?\s*\d+(?:\s*(?:,|;|-|–|→|->|>|<|and|\s)\s*\d+)*\s*[\])}]?\s*\.?\s*"
+    rf"\s*[\[({{<]?\s*\d+(?:\s*(?:{_SEPARATOR})\s*\d+)*\s*[\])}}>]?\s*[.。]?\s*"
 )
 
 

@@ -25,6 +25,7 @@ from perl_env.question import LETTERS, Order, Question
 from perl_env.references import (
     mentioned_slots,
     parse_slot,
+    rewrite_around_options,
     rewrite_references,
     rewrite_slot_name,
 )
@@ -144,16 +145,16 @@ def _rewritten(canonical: Question, order: Order) -> Question:
     text, options, answer = canonical.text, canonical.options, canonical.answer
     match canonical.order_class:
         case OrderClass.IMAGE_OPTIONS:
-            text = rewrite_references(text, order)
+            text = rewrite_around_options(text, order, canonical.option_slots)
             answer = _moved_letter(canonical, order)
         case OrderClass.INDEX_LIST:
             text = rewrite_references(text, order)
-            options = tuple(_rewrite_list_or_text(option, canonical, order) for option in options)
+            options = _rewrite_lists(options, canonical, order)
             answer = answer if options else _rewrite_list_or_text(answer, canonical, order)
         case OrderClass.SLOT_NAMING:
             text = rewrite_references(text, order)
             if options:
-                options = tuple(rewrite_slot_name(option, order) for option in options)
+                options = _rewrite_names(options, order)
             else:
                 answer = _rewrite_gold_name(answer, order)
         case OrderClass.REFERENTIAL | OrderClass.TEMPORAL:
@@ -174,13 +175,45 @@ def _moved_letter(canonical: Question, order: Order) -> str:
     return LETTERS[canonical.option_slots.index(order.index(gold_slot))]
 
 
+def _rewrite_names(options: tuple[str, ...], order: Order) -> tuple[str, ...]:
+    """Options of which at least one has to name an image: letters alone may or may not do so.
+
+    Raises:
+        UnsoundRewriteError: none does.
+    """
+    rewritten = tuple([rewrite_slot_name(option, order) for option in options])
+    if rewritten == options and not any(_names_image(option, len(order)) for option in options):
+        raise UnsoundRewriteError("no option names an image", where="options",
+                                  expected="such as 'Image 2'", got=list(options))  # fmt: skip
+    return rewritten
+
+
+def _rewrite_lists(options: tuple[str, ...], canonical: Question, order: Order) -> tuple[str, ...]:
+    """Options of which at least one has to be an index list or name images.
+
+    Raises:
+        UnsoundRewriteError: none is.
+    """
+    rewritten = tuple([_rewrite_list_or_text(option, canonical, order) for option in options])
+    if options and rewritten == options and not any(
+        parse_index_list(option) or _names_image(option, len(order)) for option in options
+    ):  # fmt: skip
+        raise UnsoundRewriteError("no option is an index list", where="options",
+                                  expected="such as '3-1-2'", got=list(options))  # fmt: skip
+    return rewritten
+
+
+def _names_image(text: str, n_images: int) -> bool:
+    return parse_slot(text, n_images) is not None or bool(mentioned_slots(text, n_images))
+
+
 def _rewrite_gold_name(text: str, order: Order) -> str:
     """An open question's gold, which has to name an image.
 
     Raises:
         UnsoundRewriteError: it does not.
     """
-    if parse_slot(text, len(order)) is None and not mentioned_slots(text, len(order)):
+    if not _names_image(text, len(order)):
         raise UnsoundRewriteError("gold answer names no image", where="answer",
                                   expected="such as 'Image 2'", got=repr(text))  # fmt: skip
     return rewrite_slot_name(text, order)

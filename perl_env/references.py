@@ -27,6 +27,7 @@ from functools import lru_cache
 
 from perl_env.errors import InputError, UnsoundRewriteError, shorten
 from perl_env.mentions.grammar import IMAGE, NUMBERED, ORDINAL, VIEW
+from perl_env.mentions.options import find_option_block, letters_beside_pictures
 from perl_env.mentions.parser import Parser
 from perl_env.mentions.parts import Doubt, Mention, Part, number_part, ordinal_part
 from perl_env.mentions.words import NUMBER_VALUES
@@ -117,6 +118,35 @@ def rewrite_references(text: str, order: Order) -> str:
     """
     order = tuple(order)
     return parse_references(text, len(order)).render(order)
+
+
+def rewrite_around_options(text: str, order: Order, option_slots: tuple[int, ...]) -> str:
+    """``text`` for ``order``, with the stretch that binds letters to option pictures left as it is.
+
+    For questions whose options are images: a letter stays with its slot, the pictures move under it.
+
+    Raises:
+        UnsoundRewriteError: the text binds letters to other slots, or cannot be rewritten safely.
+
+    >>> rewrite_around_options("Is image 3 like <image_1>? A. <image_2> B. <image_3>", (0, 2, 1), (1, 2))
+    'Is image 2 like <image_1>? A. <image_2> B. <image_3>'
+    """
+    if order == tuple(range(len(order))):
+        return text
+    block = find_option_block(text, option_slots)
+    start, end = (len(text), len(text)) if block is None else (block.start, block.end)
+    beside = letters_beside_pictures(text[:start]) or letters_beside_pictures(text[end:])
+    if beside:
+        raise UnsoundRewriteError("text binds letters to other pictures than the options", where=repr(shorten(text, 80)),
+                                  expected=f"the slots {option_slots} in the order of their letters", got=repr(beside))  # fmt: skip
+    if block is not None and not block.labelled and "respectively" in text.lower():
+        raise UnsoundRewriteError("text may bind the option pictures to words in their order", where=repr(shorten(text, 80)),
+                                  expected="no 'respectively' beside the options", got="'respectively'")  # fmt: skip
+    return (
+        rewrite_references(text[:start], order)
+        + text[start:end]
+        + rewrite_references(text[end:], order)
+    )
 
 
 @lru_cache(maxsize=8192)

@@ -1,6 +1,7 @@
 """How English texts mention images: the engine behind ``perl_env.references``.
 
 ``words`` are tables, ``grammar`` the forms as regular expressions, ``numbers`` and ``ordinals`` what
-each form means, ``context`` what the words around say, ``parser`` the pass over a text, and ``parts``
-what it finds, which can say itself of another order.
+each form means, ``context`` what the words around say, ``implicit_order`` what depends on the order
+without a mention, ``parser`` the pass over a text, ``parts`` what it finds, which can say itself of
+another order, and ``options`` where a text binds letters to pictures.
 """

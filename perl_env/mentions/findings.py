@@ -34,6 +34,7 @@ class Findings:
         self.bare_placeholders = self.low.count("<image>")
         self.relative: re.Match[str] | None = None
         self.parenthesised: list[int] = []
+        self.has_image_pairs = "pair" in self.low and bool(grammar.PAIR_OF_IMAGES.search(self.low))
 
     def _doubt(self, start: int, end: int, reason: str) -> None:
         self.doubts.append(Doubt((start, end), reason))
@@ -82,6 +83,8 @@ class Findings:
         follows = grammar.FOLLOWED_BY_OTHER_COUNT.match(self.low, end)
         if follows and not (self.n == 2 and grammar.FOLLOWED_BY_PAIR.match(self.low, end)):
             self._doubt(start, end, "it may be counted within something else, or from another side")
+        if self.low.startswith(" but ", end) and grammar.BUT_ONE.match(self.low, end):
+            self._doubt(start, end, "it counts from the end")
         if grammar.FOLLOWED_BY_SIDE.match(self.low, end):
             self._doubt(start, end, "it depends on the layout")
         total = grammar.FOLLOWED_BY_TOTAL.match(self.low, end)

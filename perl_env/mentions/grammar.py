@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from perl_env.mentions.words import (
+    DENOTATIONS,
     END_SLOTS,
     IMAGE_NOUNS,
     NUMBERED_VIEW_NOUNS,
@@ -20,7 +21,7 @@ from perl_env.mentions.words import (
 )
 
 
-def _any(words: Iterable[str]) -> str:
+def any_of(words: Iterable[str]) -> str:
     """An alternation that shares prefixes, which is several times faster to try than a plain one.
 
     No word hides one that it begins: where both fit, the longer is tried first.
@@ -29,26 +30,26 @@ def _any(words: Iterable[str]) -> str:
     for word in words:
         tails.setdefault(word[:1], []).append(word[1:])
     may_end = tails.pop("", None) is not None
-    options = [re.escape(head) + _any(rest) for head, rest in tails.items()]
+    options = [re.escape(head) + any_of(rest) for head, rest in tails.items()]
     if not options:
         return ""
     body = options[0] if len(options) == 1 and not may_end else f"(?:{'|'.join(options)})"
     return body + "?" if may_end else body
 
 
-IMAGE = _any(IMAGE_NOUNS)
-NUMBERED = _any([*IMAGE_NOUNS, *NUMBERED_VIEW_NOUNS])
-VIEW = _any([*IMAGE_NOUNS, *VIEW_NOUNS])
-COUNT = rf"(?:{_any(NUMBERS[1:10])}|\d{{1,2}})(?!\w)"
+IMAGE = any_of(IMAGE_NOUNS)
+NUMBERED = any_of([*IMAGE_NOUNS, *NUMBERED_VIEW_NOUNS])
+VIEW = any_of([*IMAGE_NOUNS, *VIEW_NOUNS])
+COUNT = rf"(?:{any_of(NUMBERS[1:10])}|\d{{1,2}})(?!\w)"
 
-NUMBER = rf"(?:\d{{1,4}}|(?:{_any(NUMBERS)})(?!\w))"
+NUMBER = rf"(?:\d{{1,4}}|(?:{any_of(NUMBERS)})(?!\w))"
 # Between noun and number: "image 2", "image_2", "Image-2", "image #2", "image no. 2", "image (2)".
 NUMBER_GAP = r"(?:[ \xa0](?:no\.?|number|num\.?|nr\.?)[ ]?|[ \xa0]?[#№(][ ]?|[ \xa0]?\*{1,2}|[ \xa0]{1,2}|[-_])?"
 # Some ordinals may count from the end: "second-to-last", "next to last", "third from the end", "second last".
 ORDINAL = (
-    rf"(?:(?:{_any(['next', *ORDINALS[1:10]])})"
+    rf"(?:(?:{any_of(['next', *ORDINALS[1:10]])})"
     r"(?:[- ](?:to[- ]|from[- ](?:the[- ])?)(?:last|end)|[- ]last)"
-    rf"|{_any([*ORDINALS, *END_SLOTS, *OPPOSITE_SIDES, 'initial', 'middle'])}"
+    rf"|{any_of([*ORDINALS, *END_SLOTS, *OPPOSITE_SIDES, 'initial', 'middle'])}"
     r"|\d{1,3}(?:st|nd|rd|th))(?![\w-])"
 )
 _BETWEEN_NUMBERS = (
@@ -68,7 +69,7 @@ _CLEAR_MODIFIER = r"(?:given|input|provided|shown|displayed|presented|above|atta
 _VAGUE_WORDS = [
     *("previous", "next", "prior", "preceding", "subsequent", "succeeding", "neighboring"),
     *("neighbouring", "adjacent", "consecutive", "successive", "alternate", "alternating"),
-    *("secondary", "opening", "foremost", "lead", "leading", "premiere", "starting", "ending"),
+    *("leading", "starting", "ending"),
     *("end", "beginning", "top", "bottom", "upper", "lower", "topmost", "bottommost", "central"),
     *("center", "centre", "odd-numbered", "even-numbered", "every other", "first few", "last few"),
     *("first several", "last several"),
@@ -78,9 +79,9 @@ _TENS = [f"{ten}ty" for ten in ("twen", "thir", "for", "fif", "six", "seven", "e
 #: Where a mention may begin, and which of the forms below it may have. Cheap: most words fail here.
 TRIGGER = re.compile(
     rf"(?<![^\W_])(?:(?P<noun>{NUMBERED}s?(?![^\W\d_])|ones?(?=[ ]))"
-    rf"|(?P<ordinal>(?:{_any([*ORDINALS, *END_SLOTS, *OPPOSITE_SIDES, 'initial', 'middle', 'next'])}"
+    rf"|(?P<ordinal>(?:{any_of([*ORDINALS, *END_SLOTS, *OPPOSITE_SIDES, 'initial', 'middle', 'next'])}"
     r"|\d{1,3}(?:st|nd|rd|th))(?!\w))"
-    rf"|(?P<rare>{_any([word.split()[0] for word in _VAGUE_WORDS] + _TENS)}(?!\w)))"
+    rf"|(?P<rare>{any_of([word.split()[0] for word in _VAGUE_WORDS] + [*_TENS, *DENOTATIONS])}(?!\w)))"
 )
 
 #: Forms that begin with a noun.
@@ -95,6 +96,7 @@ NOUN_FORMS = re.compile(
         [ ](?:as[ ]|with[ ]|by[ ])?["']?\d
         |(?:{IMAGE})s?[ ](?:pairs?|sets?|groups?|triplets?|rows?|columns?|ids?|(?:at[ ])index)[ ]?[#(]?\d
         |(?:{IMAGE})s[,:]?[ ]\d{{1,2}},?[ ](?:and|or)[ ]\d)
+    |(?P<by_luck>(?:{IMAGE})[ ]of[ ](?P<lucky>lucky[ ])?number[ ](?P<lucky_number>{NUMBER})(?![\w%°]|\.\d))
     |(?P<indexed>(?:{NUMBERED})s?[,:]?[ ]?[\[{{][ ]?\d+(?:[ ]?[\]}}]|,))
     |(?P<lettered>(?:{IMAGE})s?[ ](?P<letter>[a-h]|i{{1,3}}|iv|vi?)(?=[\s.,;:?!)'"\]]|$))
     |(?P<placed>
@@ -118,7 +120,10 @@ NOUN_FORMS = re.compile(
 #: Forms that begin with an ordinal.
 ORDINAL_FORMS = re.compile(
     rf"""
-    (?P<vague>{_any(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
+    (?P<vague>{any_of(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
+    |(?P<paired>
+        (?P<pair_ordinal>{ORDINAL})[ ](?:pair[ ]of[ ](?:the[ ]|these[ ]|those[ ])?(?P<pair_noun>{IMAGE})s
+            |(?P<noun_of_pair>{IMAGE})[ ]pair|pair(?![ ]of[ ]))(?![\w-]))
     |(?P<grouped>
         {ORDINAL}[ ](?P<group>pair|set|row|group|couple|half|third|quarter|batch|column|series|triplet|sequence)s?
         [ ]of[ ](?:the[ ]|these[ ]|those[ ])?(?:{COUNT}[ ])?(?:{IMAGE})s?(?!\w))
@@ -137,12 +142,13 @@ ORDINAL_FORMS = re.compile(
     """,
     re.VERBOSE,
 )
-#: Forms that are always in doubt.
+#: Forms that begin with a word that is neither noun nor ordinal.
 RARE_FORMS = re.compile(
     rf"""
-    (?P<vague>{_any(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
+    (?P<denoted>(?P<denotation>{any_of(DENOTATIONS)})[ ](?P<denoted_noun>{IMAGE})(?P<denoted_s>s?)(?!\w)
+        |(?P<end_denotation>end)[ ](?P<end_noun>{IMAGE})(?=[ ]in[ ](?:the|this)[ ](?:series|sequence|set|list)\b))|    (?P<vague>{any_of(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
     |(?P<large_ordinal>
-        {_any(_TENS)}[ -]{ORDINAL}{_WORD_GAP}(?:{IMAGE})s?(?!\w))
+        {any_of(_TENS)}[ -]{ORDINAL}{_WORD_GAP}(?:{IMAGE})s?(?!\w))
     """,
     re.VERBOSE,
 )
@@ -151,6 +157,9 @@ FORMS = {"noun": NOUN_FORMS, "ordinal": ORDINAL_FORMS, "rare": RARE_FORMS}
 
 NUMBER_ITEM = re.compile(NUMBER)
 ORDINAL_ITEM = re.compile(ORDINAL)
+PAIR_OF_IMAGES = re.compile(
+    rf"(?<!\w)(?:(?:{IMAGE}) pairs?|pairs? of (?:the |these )?(?:{IMAGE})s)(?!\w)"
+)
 IMAGE_NOUN = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?(?!\w)")
 PLURAL_IMAGE_NOUN = re.compile(rf"(?<![^\W_])(?:{IMAGE})s(?!\w)")
 SINGLE_IMAGE = re.compile(rf"(?<!\w)(?:the|this|each|every|one|an|a|single) (?:{IMAGE})(?!\w)")
@@ -174,6 +183,7 @@ FOLLOWED_BY_COMPOUND = re.compile(
     r" (?:frames?|albums?|books?|booths?|shoots?|editors?|galler(?:y|ies)|quality|resolutions?)\b"
     r"|-(?:like|based|level)\b"
 )
+BUT_ONE = re.compile(r" but (?:one|two|three)(?!\w)")
 FOLLOWED_BY_TOTAL = re.compile(rf" of (?:the |these |those )?({COUNT})")
 FOLLOWED_BY_SIDE = re.compile(r" \((?:on |at |the )*(?:left|right|top|bottom|middle)(?!\w)")
 #: After "images 1": more numbers, in a way that is not understood ("images 1;2", "images 1, …, 5").
@@ -198,6 +208,8 @@ OPTION_LABEL = re.compile(r"(?<!\w)[a-h][.):] ?\Z")
 #: Numbers to choose from: ", 2 or 3?".
 BARE_CHOICE = re.compile(r"[,:(] ?\d{1,2}(?:, ?\d{1,2})*,? or \d{1,2}(?= ?(?:[?.,)]|$))")
 FILE_AFTER = re.compile(r"\.(?:jpe?g|png|gif|bmp|webp|tiff?|svg)\b")
+#: "the first image, then last": an ordinal without article right after a mention.
+THEN_ORDINAL = re.compile(r"(?:\bthen|\band|\bor|\bthan|\bvs\.?|\bversus|\bto|,) \Z")
 LABEL_BEFORE_PLACEHOLDER = re.compile(r"\s*(?:[:=(]|is\b|->|→)\s*<image>")
 RIGHT_MEANS_CORRECT = re.compile(
     r"(?:choose|select|pick|find|identify|correct|match|guess|which (?:one )?is|what is|not)\b[^.?!]*\Z"
@@ -210,6 +222,6 @@ CHANGE = re.compile(
 )
 #: A noun phrase that is counted, numbered or asked for, up to its noun: "two red cards", "which card".
 COUNTED = re.compile(
-    rf"(?<!\w)(?:{_any(NUMBERS[1:])}|\d+|several|these|those|which|each|both|{_any(ORDINALS)})"
+    rf"(?<!\w)(?:{any_of(NUMBERS[1:])}|\d+|several|these|those|which|each|both|{any_of(ORDINALS)})"
     r"(?=((?: [a-z]+){1,4}))"
 )

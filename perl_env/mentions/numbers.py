@@ -7,7 +7,7 @@ import re
 from perl_env.mentions import grammar
 from perl_env.mentions.context import follows_number
 from perl_env.mentions.findings import IMAGE_NOUN_SET, Findings
-from perl_env.mentions.parts import Part, number_part, number_value
+from perl_env.mentions.parts import Part, number_part, number_value, say_image_as_before
 
 _ENDS_PHRASE = frozenset(["", *".,;:?!)]>'\"\n"])
 _DETERMINERS = frozenset(
@@ -72,6 +72,18 @@ class NumberForms(Findings):
         if noun in IMAGE_NOUN_SET or match["more"] or number_value(match["numbers"]) > self.n:
             return False
         return self._is_nested(match)
+
+    def _by_luck(self, match: re.Match[str]) -> int | None:
+        """Such as "the image of lucky number seven"; without luck it may be a picture of a number."""
+        start, end = match.span("by_luck")
+        if not match["lucky"]:
+            self._doubt(start, end, "the number may be what the image shows")
+            return end
+        slot = number_value(match["lucky_number"]) - 1
+        self._check_what_follows(start, end, "image", ordinal=False)
+        part = Part(start, end, (slot,), self.text[start:end], say_image_as_before(slot))
+        self._add(start, end, [part], "image")
+        return end
 
     def _odd_number(self, match: re.Match[str]) -> int | None:
         """Such as "image 1a", "image 1/3", "image 2D"."""

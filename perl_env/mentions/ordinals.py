@@ -12,15 +12,21 @@ from perl_env.mentions.parts import (
     Part,
     number_value,
     ordinal_part,
+    say_fixed,
     say_group,
     say_ordinal,
     say_ordinal_digits,
+    say_pair,
 )
-from perl_env.mentions.words import NUMBERS, OPPOSITE_SIDES
+from perl_env.mentions.words import DENOTATIONS, NUMBERS, OPPOSITE_SIDES
 
 #: "at first glance image 2 …" and the like.
 _IDIOMS = frozenset({"glance", "place", "time", "person", "hand", "sight", "look", "step"})
 _FRACTION_COUNTS = frozenset(["a", "about", "nearly", *NUMBERS])
+#: Before "the fourth to come": what images are told of by.
+_TOLD_OF = re.compile(
+    r"(?:caption|describ|description|depict|image|picture|photo)[^.?!]*\b(?:the )\Z"
+)
 _SECONDS = re.compile(r"\d[ -]\Z")
 _OTHER_COUNT = re.compile(rf" (?:or|to|and) {grammar.COUNT}")
 
@@ -31,7 +37,9 @@ class OrdinalForms(Findings):
     def _ordinal(self, match: re.Match[str]) -> int | None:
         """Such as "the second image", "first and third pictures", "the last two", "the first one"."""
         noun = match["ordinal_noun"]
-        if match["to_come"] or match["placeholder"]:
+        if match["to_come"]:
+            return self._to_come(match)
+        if match["placeholder"]:
             self._doubt(*match.span(), "it may count what is not in the text")
             return None
         if noun:
@@ -43,6 +51,58 @@ class OrdinalForms(Findings):
         if match["of"]:
             return self._ordinal_of_images(match)
         return self._ordinal_alone(match)
+
+    def _to_come(self, match: re.Match[str]) -> int | None:
+        """Such as "a caption for the fourth to come"; "Is she the first to come?" is about a person."""
+        start, end = match.span("ordinal")
+        before, after = self.low[max(0, start - 40) : start], self.low[end : end + 1]
+        if not (_TOLD_OF.search(before) and after in ("", *".,;:?!)\n")) or match["more_ordinals"]:
+            self._doubt(start, end, "it may count what is no image")
+            return end
+        parts = self._ordinal_parts(match, plural=False)
+        if parts is not None:
+            self._add(start, end, parts, "image")
+        return end
+
+    def _denoted(self, match: re.Match[str]) -> int | None:
+        """Such as "the opening image", "the end image in the series"."""
+        word = "denotation" if match["denotation"] else "end_denotation"
+        start, end = match.span("denoted")
+        if self._number_follows(end):
+            return match.end(word)  # "Opening image 2 shows …": the number is the name
+        if grammar.FOLLOWED_BY_COMPOUND.match(self.low, end):
+            return None
+        in_contrast = match[word] == "secondary" and "primary" in self.low
+        if match["denoted_s"] or in_contrast or not self.low[:start].endswith("the "):
+            self._doubt(start, end, "the word may mean something else than a place in the order")
+            return None
+        self._check_what_follows(start, end, "image", ordinal=True)
+        slot = DENOTATIONS.get(match[word], -1) % self.n
+        words = self.text[slice(*match.span(word))]
+        part = Part(*match.span(word), (slot,), words, say_fixed(slot))
+        self._add(start, end, [part], "image")
+        return None
+
+    def _paired(self, match: re.Match[str]) -> int | None:
+        """Such as "the second pair of images": two by two in their order, four images or more."""
+        start, end = match.span("paired")
+        named = match["pair_noun"] or match["noun_of_pair"]
+        if not named and not self.has_image_pairs:
+            if self.n > 2:
+                self._doubt(start, end, "it may mean a pair of images")
+            return end
+        at = match.span("pair_ordinal")
+        part = None
+        if match["pair_ordinal"] not in OPPOSITE_SIDES and self.n % 2 == 0 and self.n > 2:
+            part = ordinal_part(self.text, *at, self.n // 2)
+        before = self.low[:start]
+        if part is None or not 0 <= part.slots[0] < self.n // 2 or not before.endswith("the "):
+            self._doubt(start, end, "it counts groups of images")
+            return end
+        first = 2 * part.slots[0]
+        slots = (first, first + 1)
+        self._add(start, end, [Part(start, end, slots, self.text[start:end], say_pair)], "image")
+        return end
 
     def _modified(self, match: re.Match[str]) -> int | None:
         """Such as "the first reference image": first of all, or first of the references?"""
@@ -151,11 +211,20 @@ class OrdinalForms(Findings):
         """Such as "Which images match? A. first and second": an answer, unlike "first, look at …"."""
         start, end = match.span("ordinal")
         listed = match["more_ordinals"] and " to " not in match["more_ordinals"]
-        if (listed or grammar.OPTION_LABEL.search(self.low, max(0, start - 5), start)) and (
-            grammar.IMAGE_NOUN.search(self.low, 0, start)
-        ):
+        is_option = grammar.OPTION_LABEL.search(self.low, max(0, start - 5), start)
+        may_answer = (listed or is_option) and grammar.IMAGE_NOUN.search(self.low, 0, start)
+        if may_answer or self._goes_on_from_mention(start, end):
             self._doubt(start, end, "it may mean an image or something else")
         return None
+
+    def _goes_on_from_mention(self, start: int, end: int) -> bool:
+        """Whether an ordinal goes on from a mention: "the first image, then last"."""
+        return (
+            bool(self.mentions)
+            and start - self.mentions[-1].span[1] < 8
+            and grammar.THEN_ORDINAL.search(self.low, max(0, start - 8), start) is not None
+            and self.low[end : end + 1] in ("", *".,;:?!)\n")
+        )
 
     def _ordinal_parts(self, match: re.Match[str], plural: bool) -> list[Part] | None:
         """The parts of an ordinal list; ``None`` (perhaps with a doubt) where it names no slots."""

@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping
 
 from perl_env.mentions import grammar
 from perl_env.mentions.findings import IMAGE_NOUN_SET
+from perl_env.mentions.implicit_order import ImplicitOrder
 from perl_env.mentions.numbers import NumberForms
 from perl_env.mentions.ordinals import OrdinalForms
 from perl_env.mentions.parts import Doubt, Mention, side_part
 from perl_env.mentions.words import NUMBERED_VIEW_NOUNS
 
 _NUMBERED_VIEW_NOUNS = frozenset(NUMBERED_VIEW_NOUNS)
-_BETWEEN_MENTIONS = re.compile(r"[\s>\]})*]*(to|through|thru|until|[-–—~])[\s<\[{(*]*(?:the\s)?")
+_BETWEEN_MENTIONS = re.compile(
+    r"[\s>\]})*]*(to|through|thru|until|[-–—~…]|\.{2,})[\s<\[{(*]*(?:the\s)?"
+)
 _PARENTHESISED = re.compile(r"\(\d{1,2}\)")
 _ALWAYS_DOUBTFUL = {
     "indexed": "an index, which may count from zero",
@@ -24,7 +27,7 @@ _ALWAYS_DOUBTFUL = {
 }
 
 
-class Parser(NumberForms, OrdinalForms):
+class Parser(NumberForms, OrdinalForms, ImplicitOrder):
     """One pass over one text."""
 
     def parse(self) -> tuple[tuple[Mention, ...], tuple[Doubt, ...]]:
@@ -39,6 +42,8 @@ class Parser(NumberForms, OrdinalForms):
                 at = handlers[match.lastgroup or ""](self, match) or match.end()
         if self.mentions or self.doubts or "respectively" in low or " or " in low:
             self._check_whole_text()
+        self._drop_relative()
+        self._check_implicit_order()
         self.doubts.sort(key=lambda doubt: doubt.span)
         return tuple(self.mentions), tuple(self.doubts)
 
@@ -72,8 +77,14 @@ class Parser(NumberForms, OrdinalForms):
             if at_noun:
                 self._doubt(*match.span(), "it depends on which images are neighbours")
             return None
+        self._drop_relative()
         self.relative = match
         return None
+
+    def _drop_relative(self) -> None:
+        """Doubts "the image before last", whose anchor was not understood."""
+        if self.relative is not None:
+            self._doubt(*self.relative.span(), "it depends on which images are neighbours")
 
     def _vague(self, match: re.Match[str]) -> int | None:
         if not grammar.FOLLOWED_BY_COMPOUND.match(self.low, match.end()):
@@ -195,6 +206,9 @@ _HANDLERS: Mapping[str, Callable[[Parser, re.Match[str]], int | None]] = {
     "numbered": Parser._numbered,
     "odd_number": Parser._odd_number,
     "lettered": Parser._lettered,
+    "by_luck": Parser._by_luck,
+    "denoted": Parser._denoted,
+    "paired": Parser._paired,
     "placed": Parser._placed,
     "relative": Parser._relative,
     "vague": Parser._vague,

@@ -150,6 +150,31 @@ def say_image_by_ordinal(slots: tuple[int, ...], words: str, n: int) -> str:
     return f"{cased_like(ordinal_word(slots[0]), noun)} {noun.lower() if noun.istitle() else noun}"
 
 
+def say_image_as_before(slot: int) -> Say:
+    """A whole phrase that means the image of ``slot`` only: kept for it, "third image" for others."""
+
+    def say(slots: tuple[int, ...], words: str, n: int) -> str:
+        return words if slots[0] == slot else say_image_by_ordinal(slots, words, n)
+
+    return say
+
+
+def say_pair(slots: tuple[int, ...], words: str, n: int) -> str:
+    """Such as "second pair of images": kept in form where the two still make one of the pairs in turn.
+
+    Else the two by their ordinals, in the order of mention: "pair of the fourth and second images".
+    """
+    first, rest = slots[0], words.partition(" ")[2]
+    ordinal = words.partition(" ")[0]
+    if first % 2 == 0 and slots[1] == first + 1:
+        said = ordinal_number(first // 2 + 1) if ordinal[0].isdigit() else ordinal_word(first // 2)
+        return f"{cased_like(said, ordinal)} {rest}"
+    spell = (lambda s: ordinal_number(s + 1)) if ordinal[0].isdigit() else ordinal_word
+    noun = next((word for word in reversed(rest.split()) if not word.startswith("pair")), "images")
+    noun = noun if noun.endswith("s") else f"{noun}s"
+    return f"{cased_like('pair', ordinal)} of the {spell(slots[0])} and {spell(slots[1])} {noun}"
+
+
 def number_value(word: str) -> int:
     """The number that digits or a lower-case number word say."""
     return NUMBER_VALUES.get(word) or int(word)

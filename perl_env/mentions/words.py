@@ -39,16 +39,22 @@ ORDINAL_SLOTS = {word: slot for slot, word in enumerate(ORDINALS)}
 NUMBER_VALUES = {word: value for value, word in enumerate(NUMBERS, start=1)}
 #: Word -> slot counted from the end (-1 is the last).
 END_SLOTS = {"last": -1, "final": -1, "penultimate": -2}
+#: Words that name a slot only right before an image noun ("the opening image") -> slot, -1 the last.
+DENOTATIONS = dict.fromkeys(("opening", "foremost", "lead", "premiere"), 0)
+DENOTATIONS |= {"secondary": 1, "closing": -1, "concluding": -1}
 #: Words for a side of two, and their opposites. They name slots only where there are two images.
 OPPOSITE_SIDES = {
     "left": "right",
     "left-hand": "right-hand",
+    "left hand": "right hand",
+    "lefthand": "righthand",
+    "left-side": "right-side",
     "leftmost": "rightmost",
     "left-most": "right-most",
     "former": "latter",
 }
 OPPOSITE_SIDES |= {right: left for left, right in OPPOSITE_SIDES.items()}
-LEFT_SIDES = frozenset({"left", "left-hand", "leftmost", "left-most", "former"})
+LEFT_SIDES = frozenset(word for word in OPPOSITE_SIDES if word.startswith(("left", "former")))
 
 #: What may follow "the second" or "image 1, 2" without being a noun that is counted.
 FUNCTION_WORDS = frozenset(

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 import perl_env
 from perl_env.errors import IllegalOrderError, InputError, UnsoundRewriteError
-from perl_env.index_lists import parse_index_list, permute_index_list, rewrite_index_list
 from perl_env.order_class import FIXED_CLASSES, OrderClass
 from perl_env.permutation import (
     compose,
@@ -74,54 +73,6 @@ def test_orders_compose_and_invert(a, b):
     items = "vwxyz"
     moved = [items[s] for s in a]
     assert [moved[s] for s in b] == [items[s] for s in compose(a, b)]
-
-
-@given(st.permutations(range(4)), st.permutations(range(4)), st.sampled_from(["rank", "sequence"]))
-def test_index_lists_say_the_same_of_the_same_pictures(values, order, kind):
-    """Checked against the meaning of the lists, not against the formula."""
-    order = tuple(order)
-    values = tuple(v + 1 for v in values)
-    new = permute_index_list(values, order, kind)
-    if kind == "rank":
-        before = {slot: values[slot] for slot in range(4)}
-        after = {order[slot]: new[slot] for slot in range(4)}
-    else:
-        before = [value - 1 for value in values]
-        after = [order[value - 1] for value in new]
-    assert before == after
-
-
-@pytest.mark.parametrize(
-    ("text", "numbers"),
-    [
-        ("[3, 5, 1, 2, 0, 4]", (3, 5, 1, 2, 0, 4)),
-        ("1→3→2→4", (1, 3, 2, 4)),
-        ("2-1-3", (2, 1, 3)),
-        ("(1, 3, 2)", (1, 3, 2)),
-        ("1 -> 3 -> 2", (1, 3, 2)),
-        ("3 2 1.", (3, 2, 1)),
-        ("1, 3 and 2", (1, 3, 2)),
-        ("image 3", None),
-        ("3a, 2", None),
-        ("", None),
-        ("-" * 10_000, None),
-    ],
-)
-def test_index_lists_are_read(text, numbers):
-    assert parse_index_list(text) == numbers
-
-
-def test_index_lists_keep_brackets_and_separators():
-    assert rewrite_index_list("[3, 1, 2]", (2, 0, 1), "rank") == "[2, 3, 1]"
-    assert rewrite_index_list("2 -> 0 -> 1", (2, 0, 1), "sequence", base=0) == "0 -> 1 -> 2"
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"), [("1, 2", "rank"), ("1, 7, 2", "sequence"), ("one", "rank")]
-)
-def test_index_lists_that_do_not_fit_are_refused(text, kind):
-    with pytest.raises(UnsoundRewriteError):
-        rewrite_index_list(text, (1, 0, 2), kind)
 
 
 @pytest.mark.parametrize("order_class", sorted(FIXED_CLASSES - {OrderClass.SINGLE}))

@@ -59,9 +59,9 @@ def test_refuses(text, n):
 
 
 def test_the_table_is_large():
-    assert len(sentences.REWRITES) >= 160
-    assert len(sentences.UNCHANGED) >= 100
-    assert len(sentences.UNSOUND) >= 90
+    assert len(sentences.REWRITES) >= 250
+    assert len(sentences.UNCHANGED) >= 130
+    assert len(sentences.UNSOUND) >= 150
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""Doubts about texts that depend on the order of the images without naming any of them.
+
+"The graph of f is <image>, of g <image>", "Answer in order", "the one on the left" of two images,
+"each pair of images", "the next one": nothing in them could be rewritten, and another order would
+change what they mean.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from perl_env.mentions.findings import Findings
+from perl_env.mentions.grammar import IMAGE, NUMBER, NUMBER_GAP, NUMBERED, ORDINAL, VIEW, any_of
+from perl_env.mentions.parts import Mention, say_pair
+from perl_env.mentions.words import NUMBERS, OPPOSITE_SIDES, ORDINALS
+
+_BARE_PLACEHOLDER = re.compile("<image>")
+_SIDE_WORD = re.compile(r"(?<!\w)(?:left|right)(?!\w)")
+#: Pairs that are told by the order of the images alone: "each pair of images", "both image pairs".
+_EACH_PAIR = re.compile(
+    rf"(?<!\w)(?P<each>each|every|both|all|these|those|{any_of(NUMBERS[1:10])}|\d)(?: of the)?"
+    rf" (?:(?:{IMAGE}) pairs?|pairs? of (?:the )?(?:{IMAGE})s)(?!\w)"
+)
+#: What may stand between two bare placeholders without giving the pictures different roles.
+_BETWEEN_PLACEHOLDERS = re.compile(
+    rf"[\s,;:./|&()\[\]*-]*(?:(?:and|or|vs\.?|versus|then|here(?: is)?)\s*)?"
+    rf"(?:(?:the )?(?:(?:{NUMBERED})s?{NUMBER_GAP}(?:{NUMBER})|{ORDINAL}(?: (?:{VIEW}|one))?)\s*(?:[:=(]|is\b|->|→)*\s*)?"
+)
+#: The answer is to go through the images in their order, which another order would change.
+_ANSWER_IN_ORDER = re.compile(
+    rf"\bin (?:the )?(?:same |given )?order (?:of|in which|as|that)(?: the| these)? (?:{IMAGE})s\b"
+    rf"|\b(?:answer|respond|reply)\b[^.?!\n]{{0,40}}\b(?:in (?:the )?(?:same |given )?order\b(?! (?:of|from|to)\b)|one by one|in turn|in sequence)"
+    rf"|\bin order of (?:appearance|presentation)\b|\bin the order (?:(?:they|you|that) |given|shown|presented|provided)"
+)
+#: "the image on the right …, the one on the left": sides that are said without the noun.
+_ONE_ON_SIDE = re.compile(
+    r"(?<!\w)ones? (?:that is |shown )?(?:on|at|to) the (?:far )?(?:left|right)(?!\w| (?:side|half|corner|edge|part|of)\b)"
+)
+_SIDE_THEN = re.compile(r"(?<!\w)(on|at|in) the (left|right)(?= (?:and|or|but|while|than)\b|,)")
+#: "which image is on the left", "Left: a dog": a side that stands for an image of two.
+_IMAGE_IS_ON_SIDE = re.compile(
+    rf"(?<!\w)(?:{IMAGE}) (?:is|was|appears|lies) (?:placed |shown |displayed |located )?"
+    r"(?:on|at|to) the (?:left|right)(?! (?:of|half|corner|edge))"
+    r"|(?:\A|[\n;.] ?)\(?(?:left|right)\)? ?:"
+)
+#: "image 1 and the next one", "the previous one"
+_NEIGHBOUR = re.compile(
+    r"(?<!\w)the (?:next|previous|following|preceding|other next)(?: ones?(?!\w)| ?(?=[.,;:?!)]|\Z))"
+)
+#: "up to image 2", "from image 2 on": the images in a row from or to the one that is named.
+_UP_TO = re.compile(
+    r"(?<!\w)(?:up to|until|till|since|as of|start(?:ing)? (?:from|with|at)|begin(?:ning)? (?:from|with|at))(?: and including)?(?: the)? \Z"
+)
+_ONWARDS = re.compile(r" (?:on(?:wards?)?|forwards?|upwards?)(?=[ ,.;:?!]|\Z)(?! the\b| a\b| an\b)")
+#: "first-image features", "image (a) and image (b)"
+_HYPHENATED = re.compile(
+    rf"(?<![\w-])(?:{any_of(ORDINALS)}|last|final)-(?:{IMAGE})s?(?![\w-])"
+    rf"|(?<!\w)(?:{IMAGE})s? \([a-h]\)(?:,| and| or| vs\.?| with| to| than) (?:the )?(?:(?:{IMAGE}) )?\([a-h]\)"
+)
+#: "images: 1, 2 and 3"
+_LISTED = re.compile(
+    rf"(?<![^\W_])(?:{IMAGE})s?: ?[#(]?\d{{1,2}}\)?(?:, ?| and | or | & )[#(]?\d{{1,2}}(?! ?[\w%])"
+)
+
+
+class ImplicitOrder(Findings):
+    """The checks of a whole text, after its mentions have been found."""
+
+    def _check_implicit_order(self) -> None:
+        """Doubts what depends on the order of the images without naming any of them."""
+        low = self.low
+        if self.bare_placeholders > 1:
+            self._check_placeholder_roles()
+        if "order" in low or "answer" in low:
+            named = {slot for mention in self.mentions for slot in mention.slots}
+            for match in _ANSWER_IN_ORDER.finditer(low):
+                if match[0].startswith("in ") or len(named) < 2:
+                    self._doubt(*match.span(), "the answer goes through the images in their order")
+        if self.n > 2 and self.has_image_pairs:
+            for match in _EACH_PAIR.finditer(low):
+                if match["each"] in ("each", "every", "both", "all") or not self._pairs():
+                    self._doubt(*match.span(), "it takes the images two by two in their order")
+            if (pairs := self._pairs()) and len(pairs) < len(self.mentions):
+                self._doubt(*pairs[0].span, "the text may say itself which images make a pair")
+        if ": " in low and (listed := _LISTED.search(low)):
+            self._doubt(*listed.span(), "the numbers may name images")
+        if self.n > 1 and ("-" in low or "(" in low) and (found := _HYPHENATED.search(low)):
+            self._doubt(*found.span(), "it may name an image")
+        if self.mentions and (found := _NEIGHBOUR.search(low)):
+            self._doubt(*found.span(), "it depends on which images are neighbours")
+        if self.n > 1:
+            self._check_rows()
+        if self.n == 2 and ("left" in low or "right" in low):
+            self._check_sides()
+
+    def _check_rows(self) -> None:
+        """Doubts "up to image 2", "from image 2 on"."""
+        for mention in self.mentions:
+            start, end = mention.span
+            if _UP_TO.search(self.low, max(0, start - 30), start) or (
+                _ONWARDS.match(self.low, end)
+                and self.low[max(0, start - 9) : start].endswith(("from ", "from the "))
+            ):
+                self._doubt(start, end, "it may mean all the images from or to this one")
+
+    def _check_sides(self) -> None:
+        """Doubts sides of two that may stand for images without being mentions by themselves."""
+        if found := _IMAGE_IS_ON_SIDE.search(self.low):
+            self._doubt(*found.span(), "it may mean an image by its side")
+        if any(_SIDE_WORD.search(m.words.lower()) for m in self.mentions):
+            self._check_bare_sides()
+
+    def _pairs(self) -> list[Mention]:
+        """The mentions of pairs of images."""
+        return [m for m in self.mentions if m.parts[0].say is say_pair]
+
+    def _check_placeholder_roles(self) -> None:
+        """Doubts "the graph of f is <image>, of g <image>": another order would swap the roles."""
+        at = [m.span() for m in _BARE_PLACEHOLDER.finditer(self.low)]
+        for (start, end), (next_start, next_end) in itertools.pairwise(at):
+            if not _BETWEEN_PLACEHOLDERS.fullmatch(self.low, end, next_start):
+                self._doubt(
+                    start, next_end, "the pictures of bare placeholders play different parts"
+                )
+                return
+
+    def _check_bare_sides(self) -> None:
+        """Doubts "the one on the left", "on the left" beside a mention of the right image."""
+        for match in _ONE_ON_SIDE.finditer(self.low):
+            if not any(m.span[0] <= match.start() < m.span[1] for m in self.mentions):
+                self._doubt(*match.span(), "it may mean an image by its side")
+        for match in _SIDE_THEN.finditer(self.low):
+            other = f"{match[1]} the {OPPOSITE_SIDES[match[2]]}"
+            if any(
+                other.endswith(m.words.lower().split()[0])
+                and self.low[: m.span[0]].endswith(other.rpartition(" ")[0] + " ")
+                for m in self.mentions
+            ):
+                self._doubt(*match.span(), "it may mean an image by its side")
