@@ -91,9 +91,8 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
     @override(EnvRunner)
     def make_module(self) -> None:
         """Make the engine that replies."""
-        self.engine = make_engine(
-            self.config.model_path, kind=self.config.engine, **self.config.engine_settings
-        )
+        settings = {"max_images": self.source.max_images, **self.config.engine_settings}
+        self.engine = make_engine(self.config.model_path, kind=self.config.engine, **settings)
 
     @override(EnvRunner)
     def get_spaces(self) -> dict[str, Any]:

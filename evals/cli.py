@@ -115,6 +115,9 @@ def evaluate(
         str | None, typer.Option(help="Last line of every prompt; the paper's by default.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
+    engine_kind: Annotated[
+        str, typer.Option("--engine", help='What generates: "transformers" or "vllm".')
+    ] = "transformers",
     strict: Annotated[
         bool, typer.Option("--strict", help="A question that cannot be used is an error.")
     ] = False,
@@ -132,15 +135,18 @@ def evaluate(
     if hasattr(source, "excluded"):
         tell_excluded(source)
     questions = [source[index] for index in range(min(limit or len(source), len(source)))]
-    engine = make_engine(model)
-    with progress_display() as show:
-        result = run_evaluation(
-            engine, questions, out, orders=orders, repeats=repeats,
-            sampling=SamplingParams(temperature, max_new_tokens, seed),
-            instruction=INSTRUCTION if instruction is None else instruction, seed=seed,
-            progress=lambda done, total: show("replies", done, total),
-            model=model, task=task, questions_from=where | {"limit": limit}, strict=strict,
-        )  # fmt: skip
+    engine = make_engine(model, engine_kind, max_images=source.max_images)
+    try:
+        with progress_display() as show:
+            result = run_evaluation(
+                engine, questions, out, orders=orders, repeats=repeats,
+                sampling=SamplingParams(temperature, max_new_tokens, seed),
+                instruction=INSTRUCTION if instruction is None else instruction, seed=seed,
+                progress=lambda done, total: show("replies", done, total),
+                model=model, task=task, questions_from=where | {"limit": limit}, strict=strict,
+            )  # fmt: skip
+    finally:
+        engine.close()
     console.print(summary_table([result.as_run()]))
     console.print(f"report: {out / 'report.html'}", markup=False, highlight=False)
 

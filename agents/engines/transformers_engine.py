@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from agents.engines.base import Prompt, Reply, SamplingParams
+from agents.engines.base import Prompt, Reply, SamplingParams, reply_counts
 from agents.processing import EncodedPrompt, PromptProcessor
-from agents.weights import load_weights
+from agents.weights import load_weights, tensor_to_array
 
 
 class TransformersEngine:
@@ -53,6 +54,17 @@ class TransformersEngine:
         """Copy weights into the model in place."""
         load_weights(self.model, weights)
 
+    def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        """The token ids that prompts are computed with, image tokens expanded; int64 [L] each."""
+        return [encoded.input_ids for encoded in self.processor.encode_many(prompts)]
+
+    def weight_digests(self) -> dict[str, str]:
+        """A SHA-256 of each parameter, by the model's names."""
+        return {
+            name: hashlib.sha256(tensor_to_array(parameter).tobytes()).hexdigest()
+            for name, parameter in self.model.named_parameters()
+        }
+
     def close(self) -> None:
         """Drop the model."""
         del self.model
@@ -64,11 +76,7 @@ class TransformersEngine:
         sampling: SamplingParams = SamplingParams(),  # noqa: B008 - frozen
     ) -> list[list[Reply]]:
         """For each prompt its replies, drawn as ``sampling`` says."""
-        counts = (
-            [replies_per_prompt] * len(prompts)
-            if isinstance(replies_per_prompt, int)
-            else list(replies_per_prompt)
-        )
+        counts = reply_counts(replies_per_prompt, len(prompts))
         encoded = self.processor.encode_many(prompts)
         replies: list[list[Reply]] = [[] for _ in prompts]
         for batch in _batches(encoded, counts, self.max_batch_rows):
