@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from agents.engines import Prompt, SamplingParams, make_engine
 from agents.engines.vllm_weights import check_weights
 from agents.weights import get_weights
 from perl_env.errors import InputError
+from tests.agents.conftest import tiny_config
 from tests.agents.test_engine import make_prompts, plain_logprobs
 
 #: What vLLM itself warns of while it runs; nothing of ours is under these names.
@@ -234,3 +237,21 @@ def test_what_belongs_to_a_model_is_told_by_vllms_names():
     check_weights(shapes, head, str, tied=True)
     with pytest.raises(InputError, match="lm_head"):
         check_weights(shapes, head, str, tied=False)
+
+
+def test_a_missing_vllm_is_told_with_its_extra(tiny_model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(InputError, match=r"not installed.*perl-env\[vllm\]"):
+        make_engine(tiny_model, "vllm")
+
+
+@pytest.mark.parametrize("num_env_runners", [0, 1])
+def test_grpo_with_vllm_rollouts(tiny_model, build, ray_session, num_env_runners):
+    """Engine and learner agree before each update, so each update's weights have arrived."""
+    config = tiny_config(tiny_model, minibatches=2)
+    config.env_runners(engine="vllm", num_env_runners=num_env_runners)
+    algorithm = build(config)
+    for _ in range(3):
+        learner = algorithm.train()["learners"]["default_policy"]
+        assert learner["sampler_logprob_difference_max"] < 1e-3
+        assert learner["grad_norm"] > 0
