@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
@@ -15,6 +15,7 @@ from ray.util.debug import log_once
 from agents.advantages import BASELINES, Baseline
 from agents.engines import KINDS
 from agents.group_filter import GroupFilter
+from agents.importance_sampling import Level, check_setting
 from agents.losses import LOSS_KINDS, LossKind
 from agents.order_schedule import SCHEDULES, ScheduleKind, order_probability
 from perl_env.errors import InputError, nearest
@@ -58,6 +59,8 @@ class GRPOConfig(AlgorithmConfig):
         self.clip_low = 0.2
         self.clip_high = 0.2
         self.kl_coefficient = 0.01
+        self.importance_sampling: Level | Literal[False] = "token"
+        self.importance_sampling_cap = 2.0
         self.minibatches = 2
         self.epochs = 1
         self.micro_batch_size = 12
@@ -122,6 +125,8 @@ class GRPOConfig(AlgorithmConfig):
         clip_low: float = NotProvided,
         clip_high: float = NotProvided,
         kl_coefficient: float = NotProvided,
+        importance_sampling: Level | Literal[False] = NotProvided,
+        importance_sampling_cap: float = NotProvided,
         minibatches: int = NotProvided,
         epochs: int = NotProvided,
         micro_batch_size: int = NotProvided,
@@ -151,6 +156,12 @@ class GRPOConfig(AlgorithmConfig):
             clip_high: and at one plus this (0.2).
             kl_coefficient: weight of the k3 divergence from the model at the start (§5: 0.01). At 0
                 no copy of it is held.
+            importance_sampling: weigh the policy loss by how much likelier the learner finds a reply
+                than the engine that drew it, on the same weights: each "token" for itself, the whole
+                "sequence", or False (``agents.importance_sampling``). A step with several updates
+                then begins with a pass over its replies; without, engine and learner are taken for
+                equal.
+            importance_sampling_cap: such a weight is at most this (2, as its authors').
             minibatches: optimizer updates an epoch (released code: 128 questions in 2).
             epochs: passes over a step's rollouts.
             micro_batch_size: replies that pass through the model at once; changes memory and speed,
@@ -286,6 +297,7 @@ class GRPOConfig(AlgorithmConfig):
         if not self.in_evaluation and self.temperature == 0:
             raise InputError("greedy replies are all the same", where="temperature",
                              expected="above 0", got=0)  # fmt: skip
+        check_setting(self.importance_sampling, self.importance_sampling_cap)
         order_probability(self.order_schedule, self.order_probability, 0, self.total_steps)
         GroupFilter.from_setting(self.filter_groups)
         _ = self.model_path
