@@ -73,6 +73,8 @@ class GRPOConfig(AlgorithmConfig):
         self.max_new_tokens = 2048
         self.engine = "transformers"
         self.engine_settings: dict[str, Any] = {}
+        self.preflight = True
+        self.preflight_tolerance: float | None = None
 
         self.lr = 1e-6
         self.grad_clip = 1.0
@@ -189,6 +191,8 @@ class GRPOConfig(AlgorithmConfig):
         max_new_tokens: int = NotProvided,
         engine: str = NotProvided,
         engine_settings: Mapping[str, Any] = NotProvided,
+        preflight: bool = NotProvided,
+        preflight_tolerance: float | None = NotProvided,
         **kwargs: Any,
     ) -> GRPOConfig:
         """How replies are sampled, and on how many processes.
@@ -198,6 +202,10 @@ class GRPOConfig(AlgorithmConfig):
             max_new_tokens: a reply is cut there (A.1: 2048).
             engine: what generates, one of ``agents.engines.KINDS``.
             engine_settings: its own settings.
+            preflight: compare engine and learner before the first update, and stop where they
+                disagree (``agents.preflight``).
+            preflight_tolerance: largest mean difference of their log-probabilities; by default 0.001
+                where both compute in float32, else 0.05.
             kwargs: RLlib's, such as ``num_env_runners``; 0 plays in the driver.
         """
         own = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
@@ -284,6 +292,8 @@ class GRPOConfig(AlgorithmConfig):
         if self.async_steps and not self.num_env_runners and not self.in_evaluation:
             raise InputError("nobody can sample while this process learns", where="async_steps",
                              expected="0, or num_env_runners of at least 1", got=self.async_steps)  # fmt: skip
+        if self.preflight_tolerance is not None:
+            _at_least("preflight_tolerance", self.preflight_tolerance, 0)
         for name in ("max_refill_rounds", "clip_low", "clip_high", "kl_coefficient",
                      "weight_decay", "temperature", "order_probability"):  # fmt: skip
             _at_least(name, getattr(self, name), 0)

@@ -79,20 +79,32 @@ def train(
     config: Annotated[
         Path, typer.Argument(help="YAML file; its first comment says how it is run.")
     ],
-    out: Out,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for everything that is written.")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Compare engine and learner, train and write nothing."),
+    ] = False,
 ) -> None:
     """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
     import yaml
 
     _quiet(rllib=True)
     from agents.run_config import config_from_dict, read_settings
+    from agents.training import dry_run as compare_only
     from agents.training import train as run_training
 
     settings = read_settings(config, overrides or ())
     run = config_from_dict(settings)
+    if dry_run:
+        console.print(f"engine and learner agree\n{compare_only(run)}", markup=False, highlight=False)  # fmt: skip
+        return
+    if out is None:
+        raise InputError("nowhere to write", where="--out", expected="a folder", got="nothing")
     with training_display(run.settings.steps) as show:
         model = run_training(run, out, show, config_text=yaml.safe_dump(settings, sort_keys=False))
     console.print(f"model: {model}", markup=False, highlight=False)

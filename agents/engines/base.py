@@ -93,6 +93,10 @@ class Engine(Protocol):
 class TrainableEngine(Engine, Protocol):
     """An engine that can be compared with a learner; one behind an HTTP address cannot."""
 
+    @property
+    def dtype(self) -> str:
+        """Of its computation, by torch's name."""
+
     def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[np.ndarray]:
         """The token ids that prompts are computed with, image tokens expanded; int64 [L] each."""
 

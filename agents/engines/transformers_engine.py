@@ -50,6 +50,11 @@ class TransformersEngine:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         return cls(load_model(path, dtype).to(device), processor, max_batch_rows)
 
+    @property
+    def dtype(self) -> str:
+        """Of the model's weights, by torch's name."""
+        return str(next(self.model.parameters()).dtype).removeprefix("torch.")
+
     def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Copy weights into the model in place."""
         load_weights(self.model, weights)
@@ -129,7 +134,9 @@ class TransformersEngine:
         uniform = np.concatenate(
             [rng.random((n, sampling.max_new_tokens)) for rng, n in zip(rngs, counts, strict=True)]
         )
-        suppressed = torch.tensor(sorted(self.processor.image_token_ids), device=device)
+        suppressed = torch.tensor(
+            sorted(self.processor.image_token_ids), dtype=torch.int64, device=device
+        )
         eos = torch.tensor(sorted(self.processor.eos_token_ids), device=device)
         finished = torch.zeros(len(parents), dtype=torch.bool, device=device)
         columns, column_logprobs = [], []

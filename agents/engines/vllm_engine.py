@@ -104,7 +104,8 @@ class VLLMEngine:
                                  where=str(path), expected="see the message", got=error) from error  # fmt: skip
         VLLMEngine._open += 1
         config = self._llm.llm_engine.vllm_config.model_config
-        self._dtype, self.max_model_len = config.dtype, int(config.max_model_len)
+        self._torch_dtype, self.max_model_len = config.dtype, int(config.max_model_len)
+        self.dtype = str(config.dtype).removeprefix("torch.")
         self._tied = bool(getattr(config.hf_config, "tie_word_embeddings", False))
         self._known_weights: dict[str, tuple[int, ...]] | None = None
         self._asleep = False
@@ -208,7 +209,7 @@ class VLLMEngine:
         shapes = {name: tuple(array.shape) for name, array in weights.items()}
         check_weights(shapes, self._known_weights, self._engine_name, self._tied)
         with self._awake():
-            load_in_place(self._llm, weights, self._dtype)
+            load_in_place(self._llm, weights, self._torch_dtype)
             if not self._llm.reset_prefix_cache():
                 raise RuntimeError("vLLM kept its prefix cache: a request is still running")
             # The workers have forgotten the encoded pictures; the scheduler must, too.
