@@ -192,13 +192,12 @@ def compare_prompts(
 
 def _other_runs(where: str, runs: list[int], other_runs: list[int]) -> Finding:
     picture = next(i for i, n in enumerate(runs) if n != other_runs[i])
-    pairs = list(zip(runs, other_runs, strict=True))
-    twice = any(other > 1 for _, other in pairs) and (
-        all(n == 2 * other - 1 for n, other in pairs) or all(n == other**2 for n, other in pairs)
-    )
+    added = sum(runs) - sum(other_runs)
+    # Each picture's expansion takes the place of one image token that is found, wherever it stands.
+    again = added == sum(n - 1 for n in other_runs) or runs == [n * n for n in other_runs]
     return Finding(
         "image tokens", f"{where}, picture {picture + 1}", str(runs[picture]),
-        str(other_runs[picture]), _EXPANDED if twice else _PIXELS,
+        str(other_runs[picture]), _EXPANDED if again else _PIXELS,
     )  # fmt: skip
 
 

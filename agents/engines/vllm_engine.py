@@ -88,6 +88,8 @@ class VLLMEngine:
                     model=str(self.folder),
                     dtype=_checkpoint_dtype(self.folder) if dtype == "auto" else dtype,
                     tensor_parallel_size=int(tensor_parallel_size),
+                    # Not Ray's: within a placement group vLLM would choose it.
+                    distributed_executor_backend="mp" if tensor_parallel_size > 1 else None,
                     gpu_memory_utilization=gpu_memory_utilization,
                     kv_cache_memory_bytes=None if cache_gib is None else int(cache_gib * _GIB),
                     max_model_len=None if max_model_len is None else int(max_model_len),

@@ -102,8 +102,21 @@ def load_in_place(llm: Any, weights: Mapping[str, np.ndarray], dtype: torch.dtyp
     shared_memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared_memory if shared_memory.is_dir() else None) as at:
         path = Path(at) / "weights.safetensors"
-        save_file({name: array_to_tensor(array).to(dtype) for name, array in weights.items()}, path)
+        save_file(_without_shared_memory(weights, dtype), path)
         llm.collective_rpc(_reload_from_file, args=(str(path),))
+
+
+def _without_shared_memory(
+    weights: Mapping[str, np.ndarray], dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """As tensors; safetensors refuses two names of one array, as tied embeddings may be."""
+    tensors = {name: array_to_tensor(array).to(dtype) for name, array in weights.items()}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        if tensor.data_ptr() in seen:
+            tensors[name] = tensor.clone()
+        seen.add(tensor.data_ptr())
+    return tensors
 
 
 def _reload_from_file(worker: Any, path: str) -> None:

@@ -48,6 +48,7 @@ def prompt(*runs):
     [
         (prompt(4, 9), prompt(4, 6), "image tokens", "probe 1, picture 2", "max_pixels"),
         (prompt(7, 11), prompt(4, 6), "image tokens", "probe 1, picture 1", "expanded prompt"),
+        (prompt(4 + 3 + 5, 6), prompt(4, 6), "image tokens", "picture 1", "expanded prompt"),
         (prompt(16, 36), prompt(4, 6), "image tokens", "probe 1, picture 1", "expanded prompt"),
         (prompt(4), prompt(4, 6), "number of pictures", "probe 1", "placeholder"),
         (

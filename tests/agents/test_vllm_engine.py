@@ -118,9 +118,14 @@ def test_a_reply_ends_with_its_first_end_token_or_is_cut(engine):
         assert reply.text == engine.processor.decode(reply.token_ids)
 
 
+#: Long enough to fill blocks of the prefix cache, of which a CPU's hold 128 tokens.
+LONG = "Which image is the red one? " * 24
+
+
 def test_new_weights_are_taken_in_place_and_nothing_of_the_old_ones_is_kept(engine, plain):
     """The same pictures and prompts before and after: cached prefixes and pictures must be gone."""
-    prompts, weights = make_prompts(), get_weights(plain.model)
+    prompts, weights = make_prompts((2, 3), LONG), get_weights(plain.model)
+    assert min(map(len, engine.prompt_token_ids(prompts))) > 140
     before, digests = (
         engine.generate(prompts, 2, SamplingParams(1.0, 8, seed=3)),
         engine.weight_digests(),
@@ -141,6 +146,23 @@ def test_new_weights_are_taken_in_place_and_nothing_of_the_old_ones_is_kept(engi
     assert [[r.text for r in found] for found in again] == [
         [r.text for r in found] for found in before
     ]
+
+
+def test_a_prefix_that_is_kept_would_show(engine, plain, monkeypatch):
+    """The test above can fail: without the reset, replies begin from what the old weights saw."""
+    prompts, weights = make_prompts((2,), LONG), get_weights(plain.model)
+    moved = perturbed(weights)
+    engine.generate(prompts, 1, SamplingParams(1.0, 2))
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(engine._llm, "reset_prefix_cache", lambda: True)
+            engine.set_weights(moved)
+        plain.set_weights(moved)
+        stale = engine.generate(prompts, 1, SamplingParams(1.0, 8))
+        assert largest_difference(plain, prompts, stale) > 1e-3
+    finally:
+        engine.set_weights(weights)
+        plain.set_weights(weights)
 
 
 def test_weights_that_are_missing_unknown_or_of_another_shape_are_named(engine, plain):
@@ -239,6 +261,85 @@ def test_what_belongs_to_a_model_is_told_by_vllms_names():
         check_weights(shapes, head, str, tied=False)
 
 
+def test_a_reply_is_cut_where_the_context_ends(engine):
+    (reply,) = engine.generate(
+        make_prompts((1,), "e " * 960), 1, SamplingParams(1.0, max_new_tokens=4000, seed=9)
+    )[0]
+    prompt = len(engine.prompt_token_ids(make_prompts((1,), "e " * 960))[0])
+    assert len(reply.token_ids) <= engine.max_model_len - prompt < 120
+
+
+def test_evaluation_with_vllm_from_the_command_line(tmp_path):
+    from typer.testing import CliRunner
+
+    from evals.cli import app
+
+    arguments = "eval --model embedded --task perl/Shapes-v0 --limit 3 --orders 2 --repeats 2"
+    out = ["--out", str(tmp_path / "run"), "--engine", "vllm", "--max-new-tokens", "16"]
+    result = CliRunner().invoke(app, [*arguments.split(), *out])
+    assert result.exit_code == 0, result.output
+    rows = (tmp_path / "run" / "replies.jsonl").read_text().splitlines()
+    assert len(rows) == 3 * 2 * 2
+    assert '"engine": "vllm"' in (tmp_path / "run" / "config.json").read_text()
+
+
+# ------------------------------------------------------------------ faults that a preflight finds
+
+
+@pytest.fixture
+def preflight(tiny_model, build, ray_session, engine):
+    """Runs a preflight at temperature 0.7 on this module's engine."""
+    algorithm = build(tiny_config(tiny_model).env_runners(temperature=0.7))
+    runner = algorithm.env_runner_group.local_env_runner
+    before, runner.engine = runner.engine, engine
+    yield algorithm.preflight
+    runner.engine = before
+
+
+def sampler_of(engine):
+    client = engine._llm.llm_engine.engine_core
+    return client.engine_core.model_executor.driver_worker.model_runner.sampler
+
+
+def test_preflight_agrees(preflight):
+    report = preflight()
+    assert report.findings == ()
+    assert "engine vllm in float32, learner in float32" in str(report)
+
+
+def test_preflight_finds_log_probabilities_from_before_the_temperature(
+    preflight, engine, monkeypatch
+):
+    sampler = sampler_of(engine)
+    for part in (sampler, sampler.topk_topp_sampler):
+        monkeypatch.setattr(part, "logprobs_mode", "raw_logprobs")
+    monkeypatch.setattr(engine, "_never", {})
+    (finding,) = preflight().findings
+    assert finding.what == "log-probabilities"
+
+
+def test_preflight_finds_a_prompt_that_was_expanded_before(preflight, engine, monkeypatch):
+    plain = engine._request
+
+    def expanded(prompt):
+        ids = engine.processor.encode(prompt).input_ids.tolist()
+        return plain(prompt) | {"prompt_token_ids": ids}
+
+    monkeypatch.setattr(engine, "_request", expanded)
+    findings = preflight().findings
+    assert findings
+    assert all("expanded prompt" in finding.cause for finding in findings), findings
+
+
+def test_preflight_finds_weights_that_do_not_arrive(preflight, engine, monkeypatch):
+    monkeypatch.setattr(engine, "set_weights", lambda weights: None)
+    found = {finding.what for finding in preflight().findings}
+    assert found == {
+        "log-probabilities after a sync of other weights",
+        "parameters that a sync did not change",
+    }
+
+
 def test_a_missing_vllm_is_told_with_its_extra(tiny_model, monkeypatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(InputError, match=r"not installed.*perl-env\[vllm\]"):
@@ -249,8 +350,10 @@ def test_a_missing_vllm_is_told_with_its_extra(tiny_model, monkeypatch):
 def test_grpo_with_vllm_rollouts(tiny_model, build, ray_session, num_env_runners):
     """Engine and learner agree before each update, so each update's weights have arrived."""
     config = tiny_config(tiny_model, minibatches=2)
-    config.env_runners(engine="vllm", num_env_runners=num_env_runners)
+    config.env_runners(engine="vllm", num_env_runners=num_env_runners, preflight=True)
     algorithm = build(config)
+    if num_env_runners == 0:  # the task says for how many pictures memory is set aside
+        assert algorithm.env_runner_group.local_env_runner.engine.max_images == 3
     for _ in range(3):
         learner = algorithm.train()["learners"]["default_policy"]
         assert learner["sampler_logprob_difference_max"] < 1e-3
