@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
+import os
+import shutil
 import sys
 
 import numpy as np
@@ -241,6 +245,35 @@ def test_the_process_is_left_as_it_was(tiny_model, engine):
         other.close()
     # Closing one engine leaves the other in the same process at work.
     assert engine.generate(make_prompts((2,)), 1, SamplingParams(1.0, 4))[0][0].text
+
+
+def test_a_model_split_over_two_workers(tiny_model, engine, tmp_path, monkeypatch):
+    """Its workers get one copy of new weights between them, and end with the engine."""
+    import vllm
+
+    folder = tmp_path / "even"
+    shutil.copytree(tiny_model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["vision_config"]["num_heads"] = 2  # three heads cannot be split
+    (folder / "config.json").write_text(json.dumps(config))
+    cores = sorted(os.sched_getaffinity(0))
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", f"{cores[0]}|{cores[-1]}")
+    vllm.envs.disable_envs_cache()  # read anew: the module's engine has read them already
+    plain, prompts = make_engine(folder), make_prompts((1, 2))
+    split = make_engine(folder, "vllm", max_images=2, tensor_parallel_size=2)
+    try:
+        weights = perturbed(get_weights(plain.model))
+        before = split.weight_digests()
+        split.set_weights(weights)
+        plain.set_weights(weights)
+        assert all(digest != before[name] for name, digest in split.weight_digests().items())
+        replies = split.generate(prompts, 2, SamplingParams(1.0, 6))
+        assert largest_difference(plain, prompts, replies) < 1e-4
+        assert len(multiprocessing.active_children()) == 2
+    finally:
+        split.close()
+    assert multiprocessing.active_children() == []
+    assert engine.generate(prompts, 1, SamplingParams(1.0, 2))[0][0].text is not None
 
 
 def test_unknown_settings_name_the_nearest(tiny_model):
