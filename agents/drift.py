@@ -1,5 +1,7 @@
 """How far the engine that sampled and the learner disagree on the same weights, overall and by pictures.
 
+With rollouts that are some steps old the figures also hold how far the policy has moved since.
+
 Mismatches of models with several pictures show first where there are many of them, so every figure is also
 kept for each number of pictures of a question.
 """

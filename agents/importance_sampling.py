@@ -14,6 +14,10 @@ Secretly Brings You Off-Policy RL Training" (2025), apply it to this mismatch an
 
 With one ratio new / engine for both, clipping would throw away the gradient of tokens on which the two
 programs merely disagree.
+
+Where rollouts are some steps old (``async_steps``), the learner no longer has the weights that drew them. The
+old policy is then the learner as the step begins, and old / engine also holds how far it has moved since: the
+decoupled objective of Hilton et al. (arXiv 2110.00641), truncated.
 """
 
 from __future__ import annotations

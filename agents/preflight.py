@@ -271,10 +271,22 @@ def compare_logprobs(
 
 
 def compare_digests(
-    before: Mapping[str, str], moved: Mapping[str, str], back: Mapping[str, str]
+    before: Mapping[str, str],
+    moved: Mapping[str, str],
+    back: Mapping[str, str],
+    all_trained: bool = True,
 ) -> list[Finding]:
-    """Whether every parameter changed when all were changed, and came back when all were sent back."""
+    """Whether every parameter changed when all were changed, and came back when all were sent back.
+
+    Args:
+        before: digests under the first weights.
+        moved: under the other ones.
+        back: after the first ones were sent again.
+        all_trained: whether all were changed; where some are frozen, at least one must have changed.
+    """
     kept = [name for name in before if moved.get(name) == before[name]]
+    if not all_trained and len(kept) < len(before):
+        kept = []
     changed = [name for name in before if back.get(name) != before[name]]
     findings = []
     if kept:

@@ -79,7 +79,8 @@ def run_preflight(algorithm: GRPO) -> PreflightReport:
 def _compare_synced(algorithm: GRPO, before: EngineAnswer, tolerance: float):
     """The same with other weights, which travel by the run's own way; then back to the first."""
     weights, _ = algorithm._weights()
-    algorithm.learner_group.foreach_learner(_move_weights)
+    moved_weights = algorithm.learner_group.foreach_learner(_move_weights)
+    all_trained = moved_weights.result_or_errors[0].get()
     try:
         algorithm._sync_weights()
         prompts, moved = _ask_engine(algorithm)
@@ -90,10 +91,10 @@ def _compare_synced(algorithm: GRPO, before: EngineAnswer, tolerance: float):
     back = _ask_engine(algorithm)[1]
     lines = [
         _distance("log-probabilities after a sync of other weights", moved, learner, tolerance),
-        f"parameters that arrived: {len(before.digests)} of {len(before.digests)}",
+        f"parameters of the engine that were compared: {len(before.digests)}, equal after the way back",
     ]
     findings = compare_logprobs(moved, {"configured": learner}, tolerance, synced=True)
-    differing = compare_digests(before.digests, moved.digests, back.digests)
+    differing = compare_digests(before.digests, moved.digests, back.digests, all_trained)
     return (lines[:1] if differing else lines), findings + differing
 
 
@@ -202,16 +203,23 @@ def _logprobs(
 
 
 @torch.no_grad()
-def _move_weights(learner: GRPOTorchLearner) -> None:
+def _move_weights(learner: GRPOTorchLearner) -> bool:
     """Change every parameter that is trained, each by another factor, and little: 2 to 6 per cent.
 
     Large changes would make a deep model chaotic, and rounding look like a mismatch.
+
+    Returns:
+        Whether all parameters are trained.
     """
-    trained = [p for p in learner._model.parameters() if p.requires_grad]
-    for number, parameter in enumerate(trained):
+    parameters = list(learner._model.parameters())
+    for number, parameter in enumerate(p for p in parameters if p.requires_grad):
         parameter.mul_(1.02 + 0.01 * (number % 5))
-        if not parameter.any():
+        largest = parameter.abs().amax()
+        if hasattr(largest, "full_tensor"):  # a parameter that is split over learners
+            largest = largest.full_tensor()
+        if not largest:
             parameter.add_(1e-3)
+    return all(parameter.requires_grad for parameter in parameters)
 
 
 def _set_weights(learner: GRPOTorchLearner, state: Any) -> None:

@@ -76,6 +76,9 @@ def test_parameters_that_did_not_arrive_are_named():
     kept, changed = compare_digests(before, before | {"a": "x"}, before | {"a": "x"})
     assert (kept.where, changed.where) == ("b, c", "a")
     assert "weight sync" in kept.cause
+    assert compare_digests(before, before | {"a": "x"}, before, all_trained=False) == []
+    (nothing,) = compare_digests(before, before, before, all_trained=False)
+    assert nothing.where == "a, b, c"
 
 
 # ------------------------------------------------------------------------------ with the tiny model
@@ -228,7 +231,7 @@ def test_a_preflight_changes_nothing(tiny_model, build, ray_session):
     for line in (
         "prompt token ids: equal; image tokens a picture: equal, 4 to 4",
         "log-probabilities: mean difference",
-        "parameters that arrived: 80 of 80",
+        "parameters of the engine that were compared: 80, equal",
         "4 prompts with 1, 2, 3 pictures",
     ):
         assert line in report
@@ -260,7 +263,7 @@ def test_dry_run_from_the_command_line(tmp_path, monkeypatch, ray_session):
     result = CliRunner().invoke(app, ["train", str(config), "--dry-run"])
     assert result.exit_code == 0, result.output
     assert "engine and learner agree" in result.output
-    assert "parameters that arrived" in result.output
+    assert "parameters of the engine that were compared" in result.output
     assert sorted(tmp_path.iterdir()) == [config]
     strict = ["--set", "env_runners.preflight_tolerance=0"]
     result = CliRunner().invoke(app, ["train", str(config), "--dry-run", *strict])
