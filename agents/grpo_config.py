@@ -13,7 +13,7 @@ from ray.rllib.utils.annotations import override
 from ray.util.debug import log_once
 
 from agents.advantages import BASELINES, Baseline
-from agents.engines import KINDS
+from agents.engines import KINDS, check_settings
 from agents.group_filter import GroupFilter
 from agents.importance_sampling import Level, check_setting
 from agents.losses import LOSS_KINDS, LossKind
@@ -283,6 +283,7 @@ class GRPOConfig(AlgorithmConfig):
         _one_of("advantage_baseline", self.advantage_baseline, BASELINES)
         _one_of("order_schedule", self.order_schedule, SCHEDULES)
         _one_of("engine", self.engine, KINDS)
+        check_settings(self.engine, self.engine_settings)
         for name in (
             "orders_per_question", "rollouts_per_order", "questions_per_step", "minibatches",
             "epochs", "micro_batch_size", "max_new_tokens",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from agents.engines.base import Engine, Prompt, Reply, SamplingParams, Trainable
 from perl_env.errors import InputError, nearest
 
 __all__ = [
-    "KINDS", "Engine", "Prompt", "Reply", "SamplingParams", "TrainableEngine", "make_engine",
+    "KINDS", "Engine", "Prompt", "Reply", "SamplingParams", "TrainableEngine", "check_settings",
+    "make_engine",
 ]  # fmt: skip
 
 KINDS = ("transformers", "vllm")
@@ -37,26 +38,40 @@ def make_engine(
         InputError: an unknown kind or setting, no such model, a model without processor, or an
             engine that is not installed.
     """
+    check_settings(kind, settings)
+    maker = _maker(kind)
+    if max_images is not None and "max_images" in _settings_of(maker):
+        settings["max_images"] = max_images
+    return maker(path, **settings)
+
+
+def check_settings(kind: str, settings: Iterable[str]) -> None:
+    """Raise unless an engine of this kind has these settings; needs nothing that it is made with.
+
+    Raises:
+        InputError: an unknown kind or setting; the nearest known one is told.
+    """
+    known = _settings_of(_maker(kind))
+    for name in settings:
+        if name not in (*known, "max_images"):
+            raise InputError("unknown setting", where=f"engine {kind}",
+                             expected=nearest(name, known), got=repr(name))  # fmt: skip
+
+
+def _maker(kind: str) -> Callable[..., Engine]:
+    """What makes an engine of a kind from a model's folder."""
     if kind == "transformers":
         from agents.engines.transformers_engine import TransformersEngine
 
-        _check_settings(kind, settings, TransformersEngine.from_path)
-        return TransformersEngine.from_path(path, **settings)
+        return TransformersEngine.from_path
     if kind == "vllm":
         from agents.engines.vllm_engine import VLLMEngine
 
-        _check_settings(kind, settings, VLLMEngine)
-        if max_images is not None:
-            settings["max_images"] = max_images
-        return VLLMEngine(path, **settings)
+        return VLLMEngine
     raise InputError(
         "unknown engine", where="kind", expected=f"one of {', '.join(KINDS)}", got=kind
     )
 
 
-def _check_settings(kind: str, settings: Mapping[str, Any], made_by: Callable) -> None:
-    known = [name for name in inspect.signature(made_by).parameters if name != "path"]
-    for name in settings:
-        if name not in known:
-            raise InputError("unknown setting", where=f"engine {kind}",
-                             expected=nearest(name, known), got=repr(name))  # fmt: skip
+def _settings_of(maker: Callable[..., Engine]) -> list[str]:
+    return [name for name in inspect.signature(maker).parameters if name != "path"]

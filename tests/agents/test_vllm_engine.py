@@ -279,6 +279,9 @@ def test_a_model_split_over_two_workers(tiny_model, engine, tmp_path, monkeypatc
 def test_unknown_settings_name_the_nearest(tiny_model):
     with pytest.raises(InputError, match="'max_model_len' \\(the nearest\\)"):
         make_engine(tiny_model, "vllm", max_model_length=3)
+    wrong = tiny_config(tiny_model).env_runners(engine="vllm", engine_settings={"max_imges": 2})
+    with pytest.raises(InputError, match="'max_images'"):  # before any process is started
+        wrong.validate()
 
 
 def test_what_belongs_to_a_model_is_told_by_vllms_names():
