@@ -21,14 +21,14 @@ class Row:
     Attributes:
         prompt: the prompt that it answers; rows of one prompt share the object.
         token_ids: int64 [T].
-        old_logprobs: float32 [T], under the sampler.
+        sampler_logprobs: float32 [T], by the engine that drew it.
         advantage: of the reply.
         weight: of each of its tokens in the loss.
     """
 
     prompt: EncodedPrompt
     token_ids: np.ndarray
-    old_logprobs: np.ndarray
+    sampler_logprobs: np.ndarray
     advantage: float
     weight: float
 
@@ -39,17 +39,22 @@ class LearnerBatch:
 
     Attributes:
         replies: the model's input.
-        old_logprobs: float32 [B, T].
+        sampler_logprobs: float32 [B, T], by the engine that drew the replies.
         advantages: float32 [B].
         weights: float32 [B, T], each token's weight in the loss, 0 at padding.
+        image_counts: int64 [B], pictures of the question that a reply answers.
         reference_logprobs: float32 [B, T] under the frozen reference; None without one.
+        recomputed_logprobs: float32 [B, T] under the weights that drew the replies, by the learner;
+            None where the update's own pass gives them.
     """
 
     replies: ReplyBatch
-    old_logprobs: torch.Tensor
+    sampler_logprobs: torch.Tensor
     advantages: torch.Tensor
     weights: torch.Tensor
+    image_counts: torch.Tensor
     reference_logprobs: torch.Tensor | None = None
+    recomputed_logprobs: torch.Tensor | None = None
 
 
 def rows_of(
@@ -121,10 +126,11 @@ def _collate(
     position = {id(prompt): i for i, prompt in enumerate(prompts)}
     shape = len(rows), max(len(row.token_ids) for row in rows)
     ids = np.full(shape, processor.pad_token_id, dtype=np.int64)
-    mask, old = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    mask, sampler = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
     for i, row in enumerate(rows):
         length = len(row.token_ids)
-        ids[i, :length], old[i, :length], mask[i, :length] = row.token_ids, row.old_logprobs, 1.0
+        ids[i, :length], mask[i, :length] = row.token_ids, 1.0
+        sampler[i, :length] = row.sampler_logprobs
     reply_mask = torch.from_numpy(mask).to(device)
     return LearnerBatch(
         replies=ReplyBatch(
@@ -135,7 +141,8 @@ def _collate(
             suppressed=torch.tensor(sorted(processor.image_token_ids), device=device),
             temperature=temperature,
         ),
-        old_logprobs=torch.from_numpy(old).to(device),
+        sampler_logprobs=torch.from_numpy(sampler).to(device),
         advantages=torch.tensor([row.advantage for row in rows], device=device),
         weights=token_weights(np.array([row.weight for row in rows]), reply_mask),
+        image_counts=torch.tensor([len(row.prompt.image_grid_thw) for row in rows], device=device),
     )

@@ -91,9 +91,8 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
     @override(EnvRunner)
     def make_module(self) -> None:
         """Make the engine that replies."""
-        self.engine = make_engine(
-            self.config.model_path, kind=self.config.engine, **self.config.engine_settings
-        )
+        settings = {"max_images": self.source.max_images, **self.config.engine_settings}
+        self.engine = make_engine(self.config.model_path, kind=self.config.engine, **settings)
 
     @override(EnvRunner)
     def get_spaces(self) -> dict[str, Any]:
@@ -247,10 +246,14 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
         runners, first = max(1, self.num_workers), max(0, (self.worker_index or 1) - 1)
         index = (first + runners * self._next_evaluated) % len(self.source)
         self._next_evaluated += 1
+        prompt = self.canonical_prompt(index)
+        return Asked(index, tuple(range(len(prompt.images))), prompt, replies=1)
+
+    def canonical_prompt(self, index: int) -> Prompt:
+        """A question as the environment shows it in canonical order."""
         order = tuple(range(len(self.source[index].images)))
         observation = self._reset(index, order)
-        prompt = Prompt(tuple(observation["images"]), observation["text"], index)
-        return Asked(index, order, prompt, replies=1)
+        return Prompt(tuple(observation["images"]), observation["text"], index)
 
     # ------------------------------------------------------------------------------ metrics
 

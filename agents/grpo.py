@@ -38,6 +38,8 @@ from agents.env_runner import GroupEnvRunner, question_source
 from agents.group_filter import FilterCounts
 from agents.grpo_config import GRPOConfig
 from agents.order_schedule import GroupPlan, OrderSchedule
+from agents.preflight import PreflightReport
+from agents.preflight_run import run_preflight
 from agents.processing import PromptProcessor
 from agents.sample_ahead import SampleAhead
 from agents.training_data import Group, GroupTrainingData, split_minibatches
@@ -107,6 +109,7 @@ class GRPO(Algorithm):
         self._sampled_steps = 0
         self._ahead = SampleAhead(self._sample, self._schedule_state, self.config.async_steps)
         self._sync_weights()
+        self._preflight_is_due = self.config.preflight
 
     @override(Algorithm)
     def cleanup(self) -> None:
@@ -127,7 +130,12 @@ class GRPO(Algorithm):
 
     @override(Algorithm)
     def training_step(self) -> None:
-        """Sample, filter, update, send weights; with ``async_steps`` the next samples meanwhile."""
+        """Sample, filter, update, send weights; with ``async_steps`` the next samples meanwhile.
+
+        Before the first time, engine and learner are compared.
+        """
+        if self._preflight_is_due:
+            self.preflight().check()
         with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
             sample = self._ahead.take()
         self._log_sample(sample)
@@ -137,6 +145,18 @@ class GRPO(Algorithm):
             with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)), self._sampling:
                 self._sync_weights()
         self._steps += 1
+
+    def preflight(self) -> PreflightReport:
+        """Compare engine and learner; called by itself before a run's first update.
+
+        Raises:
+            InputError: an engine that cannot be compared, or that does not take the task's prompts.
+        """
+        with self._sampling:
+            report = run_preflight(self)
+        self._preflight_is_due = False
+        logger.info("preflight\n%s", report)
+        return report
 
     def _learn(self, groups: Sequence[Group]) -> None:
         rng = np.random.default_rng([self._schedule.seed, _MINIBATCH_STREAM, self._steps])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
@@ -13,8 +13,9 @@ from ray.rllib.utils.annotations import override
 from ray.util.debug import log_once
 
 from agents.advantages import BASELINES, Baseline
-from agents.engines import KINDS
+from agents.engines import KINDS, check_settings
 from agents.group_filter import GroupFilter
+from agents.importance_sampling import Level, check_setting
 from agents.losses import LOSS_KINDS, LossKind
 from agents.order_schedule import SCHEDULES, ScheduleKind, order_probability
 from perl_env.errors import InputError, nearest
@@ -58,6 +59,8 @@ class GRPOConfig(AlgorithmConfig):
         self.clip_low = 0.2
         self.clip_high = 0.2
         self.kl_coefficient = 0.01
+        self.importance_sampling: Level | Literal[False] = "token"
+        self.importance_sampling_cap = 2.0
         self.minibatches = 2
         self.epochs = 1
         self.micro_batch_tokens = 16_384
@@ -70,6 +73,8 @@ class GRPOConfig(AlgorithmConfig):
         self.max_new_tokens = 2048
         self.engine = "transformers"
         self.engine_settings: dict[str, Any] = {}
+        self.preflight = True
+        self.preflight_tolerance: float | None = None
 
         self.lr = 1e-6
         self.grad_clip = 1.0
@@ -122,6 +127,8 @@ class GRPOConfig(AlgorithmConfig):
         clip_low: float = NotProvided,
         clip_high: float = NotProvided,
         kl_coefficient: float = NotProvided,
+        importance_sampling: Level | Literal[False] = NotProvided,
+        importance_sampling_cap: float = NotProvided,
         minibatches: int = NotProvided,
         epochs: int = NotProvided,
         micro_batch_tokens: int = NotProvided,
@@ -151,6 +158,12 @@ class GRPOConfig(AlgorithmConfig):
             clip_high: and at one plus this (0.2).
             kl_coefficient: weight of the k3 divergence from the model at the start (§5: 0.01). At 0
                 no copy of it is held.
+            importance_sampling: weigh the policy loss by how much likelier the learner finds a reply
+                than the engine that drew it, on the same weights: each "token" for itself, the whole
+                "sequence", or False (``agents.importance_sampling``). A step with several updates
+                then begins with a pass over its replies; without, engine and learner are taken for
+                equal.
+            importance_sampling_cap: such a weight is at most this (2, as its authors').
             minibatches: optimizer updates an epoch (released code: 128 questions in 2).
             epochs: passes over a step's rollouts.
             micro_batch_tokens: tokens that pass through the model at once, each prompt counted once;
@@ -178,6 +191,8 @@ class GRPOConfig(AlgorithmConfig):
         max_new_tokens: int = NotProvided,
         engine: str = NotProvided,
         engine_settings: Mapping[str, Any] = NotProvided,
+        preflight: bool = NotProvided,
+        preflight_tolerance: float | None = NotProvided,
         **kwargs: Any,
     ) -> GRPOConfig:
         """How replies are sampled, and on how many processes.
@@ -187,6 +202,10 @@ class GRPOConfig(AlgorithmConfig):
             max_new_tokens: a reply is cut there (A.1: 2048).
             engine: what generates, one of ``agents.engines.KINDS``.
             engine_settings: its own settings.
+            preflight: compare engine and learner before the first update, and stop where they
+                disagree (``agents.preflight``).
+            preflight_tolerance: largest mean difference of their log-probabilities; by default 0.001
+                where both compute in float32, else 0.05.
             kwargs: RLlib's, such as ``num_env_runners``; 0 plays in the driver.
         """
         own = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
@@ -264,6 +283,7 @@ class GRPOConfig(AlgorithmConfig):
         _one_of("advantage_baseline", self.advantage_baseline, BASELINES)
         _one_of("order_schedule", self.order_schedule, SCHEDULES)
         _one_of("engine", self.engine, KINDS)
+        check_settings(self.engine, self.engine_settings)
         for name in (
             "orders_per_question", "rollouts_per_order", "questions_per_step", "minibatches",
             "epochs", "micro_batch_tokens", "max_new_tokens",
@@ -273,6 +293,8 @@ class GRPOConfig(AlgorithmConfig):
         if self.async_steps and not self.num_env_runners and not self.in_evaluation:
             raise InputError("nobody can sample while this process learns", where="async_steps",
                              expected="0, or num_env_runners of at least 1", got=self.async_steps)  # fmt: skip
+        if self.preflight_tolerance is not None:
+            _at_least("preflight_tolerance", self.preflight_tolerance, 0)
         for name in ("max_refill_rounds", "clip_low", "clip_high", "kl_coefficient",
                      "weight_decay", "temperature", "order_probability"):  # fmt: skip
             _at_least(name, getattr(self, name), 0)
@@ -286,6 +308,7 @@ class GRPOConfig(AlgorithmConfig):
         if not self.in_evaluation and self.temperature == 0:
             raise InputError("greedy replies are all the same", where="temperature",
                              expected="above 0", got=0)  # fmt: skip
+        check_setting(self.importance_sampling, self.importance_sampling_cap)
         order_probability(self.order_schedule, self.order_probability, 0, self.total_steps)
         GroupFilter.from_setting(self.filter_groups)
         _ = self.model_path

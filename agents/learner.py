@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from ray.rllib.utils.metrics import (
 )
 
 from agents.collate import LearnerBatch, micro_batches, rows_of
+from agents.drift import Drift
+from agents.importance_sampling import policy_ratios
 from agents.logprobs import reply_logprobs
 from agents.losses import Totals, clipped_policy_loss, k3_divergence
 from agents.processing import PromptProcessor
@@ -49,7 +51,7 @@ class GRPOTorchLearner(TorchLearner):
             # The module has been loaded just now: a checkpoint's weights come later, if at all.
             self._reference = copy.deepcopy(self._model).requires_grad_(False)
         self._sums: dict[str, torch.Tensor] = {}
-        self._maxima: dict[str, torch.Tensor] = {}
+        self._drift = Drift()
 
     @property
     def _model(self) -> torch.nn.Module:
@@ -86,18 +88,39 @@ class GRPOTorchLearner(TorchLearner):
         self._check_is_built()
         self.before_gradient_based_update(timesteps=timesteps or {})
         self._weights_seq_no += 1
+        old = self._old_logprobs(training_data.minibatches)
         for epoch in range(self.config.epochs):
             for number, groups in enumerate(training_data.minibatches):
-                self._update_once(groups, on_policy=epoch == number == 0)
+                self._update_once(groups, on_policy=epoch == number == 0, old=old[number])
         self.after_gradient_based_update(timesteps=timesteps or {})
         return self.metrics.reduce()
 
-    def _update_once(self, groups: Sequence[Group], on_policy: bool) -> None:
-        self._sums, self._maxima = defaultdict(self._zero), defaultdict(self._zero)
+    def _old_logprobs(
+        self, minibatches: Sequence[Sequence[Group]]
+    ) -> list[list[torch.Tensor] | None]:
+        """By the weights that drew the replies, for each micro batch of each minibatch.
+
+        None where the only update's own pass gives them, or where nothing asks for them.
+        """
+        if self.config.importance_sampling is False or self.config.epochs * len(minibatches) == 1:
+            return [None] * len(minibatches)
+        old: list[list[torch.Tensor] | None] = []
+        for groups in minibatches:
+            batches = self._batches(groups, self._totals(groups), reference=False)
+            out = (self.module.forward_inference({DEFAULT_MODULE_ID: batch}) for batch in batches)
+            old.append([each[DEFAULT_MODULE_ID]["logprobs"] for each in out])
+        return old
+
+    def _update_once(
+        self, groups: Sequence[Group], on_policy: bool, old: list[torch.Tensor] | None
+    ) -> None:
+        self._sums, self._drift = defaultdict(self._zero), Drift(self._device)
         totals = self._totals(groups)
         for optimizer in self._optimizer_parameters:
             optimizer.zero_grad(set_to_none=True)
-        for batch in self._batches(groups, totals):
+        for number, batch in enumerate(self._batches(groups, totals)):
+            if old is not None:  # the micro batches are the same whenever they are made
+                batch = dataclasses.replace(batch, recomputed_logprobs=old[number])
             batches = {DEFAULT_MODULE_ID: batch}
             losses = self.compute_losses(fwd_out=self.module.forward_train(batches), batch=batches)
             sum(losses.values()).backward()
@@ -110,7 +133,7 @@ class GRPOTorchLearner(TorchLearner):
         self.apply_gradients(self.postprocess_gradients(gradients))
         self._log(totals, len(groups), norm, on_policy)
 
-    def _batches(self, groups: Sequence[Group], totals: Totals):
+    def _batches(self, groups: Sequence[Group], totals: Totals, reference: bool = True):
         """This learner's share of an update, a micro batch at a time."""
         prompts = [order.prompt for group in groups for order in group.orders]
         rows = rows_of(
@@ -127,7 +150,7 @@ class GRPOTorchLearner(TorchLearner):
             self.config.temperature,
             self._device,
         ):
-            if self._reference is not None:
+            if self._reference is not None and reference:
                 with torch.no_grad():
                     logprobs = reply_logprobs(self._reference, batch.replies)["logprobs"]
                 batch = dataclasses.replace(batch, reference_logprobs=logprobs)
@@ -139,26 +162,27 @@ class GRPOTorchLearner(TorchLearner):
     ) -> torch.Tensor:
         """This micro batch's part of the update's loss."""
         mask, logprobs = batch.replies.reply_mask, fwd_out["logprobs"] * batch.replies.reply_mask
+        level, cap = config.importance_sampling, config.importance_sampling_cap
+        sampler = batch.sampler_logprobs
+        ratios = policy_ratios(logprobs, batch.recomputed_logprobs, sampler, mask, level, cap)
         policy = clipped_policy_loss(
-            logprobs, batch.old_logprobs, batch.advantages, config.clip_low, config.clip_high
+            logprobs, ratios.old_logprobs, batch.advantages, config.clip_low, config.clip_high
         )
-        per_token = policy.loss
+        policy_loss = policy.loss * ratios.weights
+        per_token = policy_loss
         if batch.reference_logprobs is not None:
             divergence = k3_divergence(logprobs, batch.reference_logprobs * mask)
             per_token = per_token + config.kl_coefficient * divergence
             self._add("kl_to_reference", divergence * mask)
         loss = (per_token * batch.weights).sum()
-        difference = (logprobs - batch.old_logprobs).abs()
         self._add("loss", per_token * batch.weights)
-        self._add("policy_loss", policy.loss * batch.weights)
+        self._add("policy_loss", policy_loss * batch.weights)
         self._add("entropy", fwd_out["entropy"] * mask)
         self._add("importance_ratio", policy.ratio * mask)
         self._add("clip_fraction_low", policy.clipped_low * mask)
         self._add("clip_fraction_high", policy.clipped_high * mask)
-        self._add("logprob_difference", difference)
-        self._maxima["logprob_difference_max"] = torch.maximum(
-            self._maxima["logprob_difference_max"], difference.detach().max().double()
-        )
+        old = logprobs if level is False else ratios.old_logprobs
+        self._drift.add(old, sampler, mask, batch.image_counts, cap)
         return loss
 
     # ------------------------------------------------------------------- across the learners
@@ -214,7 +238,7 @@ class GRPOTorchLearner(TorchLearner):
     #: Sums in the sequence in which all learners reduce them, those without data included.
     _SUMMED = (
         "loss", "policy_loss", "entropy", "importance_ratio", "clip_fraction_low",
-        "clip_fraction_high", "logprob_difference", "kl_to_reference",
+        "clip_fraction_high", "kl_to_reference",
     )  # fmt: skip
 
     def _log(self, totals: Totals, groups_here: int, norm: torch.Tensor, on_policy: bool) -> None:
@@ -226,22 +250,30 @@ class GRPOTorchLearner(TorchLearner):
             name: value if name in self._ALREADY_WEIGHTED else value / totals.tokens
             for name, value in figures.items()
         }
-        maximum = dist.ReduceOp.MAX if self.distributed else None
-        (largest,) = self._reduced([self._maxima["logprob_difference_max"]], maximum)
         if self._reference is None:
             del figures["kl_to_reference"]
-        # Later in the step the policy has moved on: only at first does this compare two engines.
-        difference = figures.pop("logprob_difference")
-        if on_policy:
-            figures["sampler_logprob_difference"] = difference
-            figures["sampler_logprob_difference_max"] = largest
+        if self.distributed:
+            dist.all_reduce(self._drift.sums)
+            dist.all_reduce(self._drift.maxima, op=dist.ReduceOp.MAX)
+        # Without old log-probabilities only the first update compares two programs on one policy.
+        if on_policy or self.config.importance_sampling is not False:
+            figures |= self._drift.figures()
+            self._log_by_images(self._drift.figures_by_images())
         figures |= {"grad_norm": float(norm), "tokens": totals.tokens}
         for name, value in figures.items():
-            self.metrics.log_value((DEFAULT_MODULE_ID, name), value, reduce="mean")
+            reduce = "max" if name.endswith("_max") else "mean"
+            self.metrics.log_value((DEFAULT_MODULE_ID, name), value, reduce=reduce)
         log, here = self.metrics.log_value, groups_here
         log((DEFAULT_MODULE_ID, NUM_MODULE_STEPS_TRAINED), here, reduce="sum")
         log((DEFAULT_MODULE_ID, NUM_MODULE_STEPS_TRAINED_LIFETIME), here, reduce="lifetime_sum")
         log((DEFAULT_MODULE_ID, MODULE_TRAIN_BATCH_SIZE_MEAN), totals.replies, reduce="mean")
+
+    def _log_by_images(self, figures: Mapping[str, Mapping[int, float]]) -> None:
+        for name, by_count in figures.items():
+            for count, value in by_count.items():
+                reduce = "max" if name.endswith("_max") else "mean"
+                key = (DEFAULT_MODULE_ID, f"{name}_by_images", str(count))
+                self.metrics.log_value(key, value, reduce=reduce)
 
     # -------------------------------------------------------------------------------- state
 

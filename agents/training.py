@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ray.tune.trainable import trainable
 
 from agents.export import export_model
 from agents.grpo import GRPO
+from agents.preflight import PreflightReport
 from agents.run_config import Run
 from perl_env.errors import InputError
 from perl_env.registration import make_env
@@ -71,6 +73,23 @@ def train(run: Run, out: Path, on_step: OnStep | None = None, config_text: str =
         finally:
             algorithm.stop()
             shutil.rmtree(out / "ray", ignore_errors=True)
+
+
+def dry_run(run: Run) -> PreflightReport:
+    """Build everything that a run needs, compare engine and learner, and train nothing.
+
+    Raises:
+        InputError: the run could not start, or engine and learner disagree (``PreflightError``).
+    """
+    _check_environment(run)
+    with tempfile.TemporaryDirectory() as scratch, ray_results_in(Path(scratch)), started_ray(run):
+        algorithm: GRPO = run.config.build_algo()  # type: ignore[assignment]
+        try:
+            report = algorithm.preflight()
+        finally:
+            algorithm.stop()
+    report.check()
+    return report
 
 
 def _check_environment(run: Run) -> None:

@@ -88,20 +88,32 @@ def train(
     config: Annotated[
         Path, typer.Argument(help="YAML file; its first comment says how it is run.")
     ],
-    out: Out,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for everything that is written.")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Compare engine and learner, train and write nothing."),
+    ] = False,
 ) -> None:
     """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
     import yaml
 
     _quiet(rllib=True)
     from agents.run_config import config_from_dict, read_settings
+    from agents.training import dry_run as compare_only
     from agents.training import train as run_training
 
     settings = read_settings(config, overrides or ())
     run = config_from_dict(settings)
+    if dry_run:
+        console.print(f"engine and learner agree\n{compare_only(run)}", markup=False, highlight=False)  # fmt: skip
+        return
+    if out is None:
+        raise InputError("nowhere to write", where="--out", expected="a folder", got="nothing")
     with training_display(run.settings.steps) as show:
         model = run_training(run, out, show, config_text=yaml.safe_dump(settings, sort_keys=False))
     console.print(f"model: {model}", markup=False, highlight=False)
@@ -133,6 +145,9 @@ def evaluate(
         str | None,
         typer.Option(help="Of a benchmark: official (its published rule) or strict (ours)."),
     ] = None,
+    engine_kind: Annotated[
+        str, typer.Option("--engine", help='What generates: "transformers" or "vllm".')
+    ] = "transformers",
     strict: Annotated[
         bool, typer.Option("--strict", help="A question that cannot be used is an error.")
     ] = False,
@@ -161,7 +176,10 @@ def evaluate(
     if dry_run:
         show_cost(model, questions, orders, repeats, seed, strict, max_new_tokens, instruction)
         return
-    with progress_display() as show, evaluation_engine(model, ray) as engine:
+    with (
+        progress_display() as show,
+        evaluation_engine(model, ray, engine_kind, source.max_images) as engine,
+    ):
         result = run_evaluation(
             engine, questions, out, orders=orders, repeats=repeats,
             sampling=SamplingParams(temperature, max_new_tokens, seed), instruction=instruction, seed=seed,
@@ -213,12 +231,12 @@ def show_cost(
 
 
 @contextmanager
-def evaluation_engine(model: str, shards: int) -> Iterator[Engine]:
+def evaluation_engine(model: str, shards: int, kind: str, max_images: int) -> Iterator[Engine]:
     """The engine of a model, or several copies of it over Ray, closed afterwards."""
     from agents.engines import make_engine
 
     if not shards:
-        engine = make_engine(model)
+        engine = make_engine(model, kind, max_images=max_images)
         try:
             yield engine
         finally:
@@ -228,7 +246,8 @@ def evaluation_engine(model: str, shards: int) -> Iterator[Engine]:
     from evals.sharding import RayShards, started_ray
 
     folder = model_folder(model)
-    with started_ray(shards), RayShards(str(folder), shards) as sharded:
+    settings = {"max_images": max_images}
+    with started_ray(shards), RayShards(str(folder), shards, kind, settings) as sharded:
         yield sharded
 
 

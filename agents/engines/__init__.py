@@ -2,31 +2,76 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-from agents.engines.base import Engine, Prompt, Reply, SamplingParams
-from perl_env.errors import InputError
+from agents.engines.base import Engine, Prompt, Reply, SamplingParams, TrainableEngine
+from perl_env.errors import InputError, nearest
 
-__all__ = ["KINDS", "Engine", "Prompt", "Reply", "SamplingParams", "make_engine"]
+__all__ = [
+    "KINDS", "Engine", "Prompt", "Reply", "SamplingParams", "TrainableEngine", "check_settings",
+    "make_engine",
+]  # fmt: skip
 
-KINDS = ("transformers",)
+KINDS = ("transformers", "vllm")
 
 
-def make_engine(path: str | Path, kind: str = "transformers", **settings) -> Engine:
+def make_engine(
+    path: str | Path,
+    kind: str = "transformers",
+    *,
+    max_images: int | None = None,
+    **settings: Any,
+) -> Engine:
     """An engine over the model in a folder.
 
     Args:
         path: a Hugging Face folder with model and processor.
         kind: how replies are generated, one of ``KINDS``.
+        max_images: most pictures of a prompt, as a task's source tells it; for engines that set
+            memory aside for them.
         settings: the engine's own settings, such as ``device`` or ``dtype``.
 
     Raises:
-        InputError: an unknown kind, no such model, or a model without processor.
+        InputError: an unknown kind or setting, no such model, a model without processor, or an
+            engine that is not installed.
     """
+    check_settings(kind, settings)
+    maker = _maker(kind)
+    if max_images is not None and "max_images" in _settings_of(maker):
+        settings["max_images"] = max_images
+    return maker(path, **settings)
+
+
+def check_settings(kind: str, settings: Iterable[str]) -> None:
+    """Raise unless an engine of this kind has these settings; needs nothing that it is made with.
+
+    Raises:
+        InputError: an unknown kind or setting; the nearest known one is told.
+    """
+    known = _settings_of(_maker(kind))
+    for name in settings:
+        if name not in (*known, "max_images"):
+            raise InputError("unknown setting", where=f"engine {kind}",
+                             expected=nearest(name, known), got=repr(name))  # fmt: skip
+
+
+def _maker(kind: str) -> Callable[..., Engine]:
+    """What makes an engine of a kind from a model's folder."""
     if kind == "transformers":
         from agents.engines.transformers_engine import TransformersEngine
 
-        return TransformersEngine.from_path(path, **settings)
+        return TransformersEngine.from_path
+    if kind == "vllm":
+        from agents.engines.vllm_engine import VLLMEngine
+
+        return VLLMEngine
     raise InputError(
         "unknown engine", where="kind", expected=f"one of {', '.join(KINDS)}", got=kind
     )
+
+
+def _settings_of(maker: Callable[..., Engine]) -> list[str]:
+    return [name for name in inspect.signature(maker).parameters if name != "path"]

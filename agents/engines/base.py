@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -58,6 +58,17 @@ class Reply:
     finish_reason: Literal["stop", "length"]
 
 
+def reply_counts(replies_per_prompt: int | Sequence[int], prompts: int) -> list[int]:
+    """How many replies each prompt gets.
+
+    >>> reply_counts(2, 3), reply_counts((1, 4), 2)
+    ([2, 2, 2], [1, 4])
+    """
+    if isinstance(replies_per_prompt, int):
+        return [replies_per_prompt] * prompts
+    return list(replies_per_prompt)
+
+
 class Engine(Protocol):
     """Prompts with pictures in, replies out; weights in."""
 
@@ -76,3 +87,18 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free what the engine holds. Further calls are errors."""
+
+
+@runtime_checkable
+class TrainableEngine(Engine, Protocol):
+    """An engine that can be compared with a learner; one behind an HTTP address cannot."""
+
+    @property
+    def dtype(self) -> str:
+        """Of its computation, by torch's name."""
+
+    def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        """The token ids that prompts are computed with, image tokens expanded; int64 [L] each."""
+
+    def weight_digests(self) -> dict[str, str]:
+        """A digest of each parameter as the engine holds it, by names of the engine's own."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from agents.engines.base import Prompt, Reply, SamplingParams
+from agents.engines.base import Prompt, Reply, SamplingParams, reply_counts
 from agents.processing import EncodedPrompt, PromptProcessor
-from agents.weights import load_weights
+from agents.weights import load_weights, tensor_to_array
 
 
 class TransformersEngine:
@@ -49,9 +50,25 @@ class TransformersEngine:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         return cls(load_model(path, dtype).to(device), processor, max_batch_rows)
 
+    @property
+    def dtype(self) -> str:
+        """Of the model's weights, by torch's name."""
+        return str(next(self.model.parameters()).dtype).removeprefix("torch.")
+
     def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Copy weights into the model in place."""
         load_weights(self.model, weights)
+
+    def prompt_token_ids(self, prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        """The token ids that prompts are computed with, image tokens expanded; int64 [L] each."""
+        return [encoded.input_ids for encoded in self.processor.encode_many(prompts)]
+
+    def weight_digests(self) -> dict[str, str]:
+        """A SHA-256 of each parameter, by the model's names."""
+        return {
+            name: hashlib.sha256(tensor_to_array(parameter).tobytes()).hexdigest()
+            for name, parameter in self.model.named_parameters()
+        }
 
     def close(self) -> None:
         """Drop the model."""
@@ -64,11 +81,7 @@ class TransformersEngine:
         sampling: SamplingParams = SamplingParams(),  # noqa: B008 - frozen
     ) -> list[list[Reply]]:
         """For each prompt its replies, drawn as ``sampling`` says."""
-        counts = (
-            [replies_per_prompt] * len(prompts)
-            if isinstance(replies_per_prompt, int)
-            else list(replies_per_prompt)
-        )
+        counts = reply_counts(replies_per_prompt, len(prompts))
         encoded = self.processor.encode_many(prompts)
         replies: list[list[Reply]] = [[] for _ in prompts]
         for batch in _batches(encoded, counts, self.max_batch_rows):
@@ -121,7 +134,9 @@ class TransformersEngine:
         uniform = np.concatenate(
             [rng.random((n, sampling.max_new_tokens)) for rng, n in zip(rngs, counts, strict=True)]
         )
-        suppressed = torch.tensor(sorted(self.processor.image_token_ids), device=device)
+        suppressed = torch.tensor(
+            sorted(self.processor.image_token_ids), dtype=torch.int64, device=device
+        )
         eos = torch.tensor(sorted(self.processor.eos_token_ids), device=device)
         finished = torch.zeros(len(parents), dtype=torch.bool, device=device)
         columns, column_logprobs = [], []

@@ -88,7 +88,7 @@ def tiny_config(model, env: type[gymnasium.Env] = LetterEnv, **training):
         .environment(env)
         .pretrained(model, dtype="float32")
         .training(**{**settings, **training})
-        .env_runners(num_env_runners=0, max_new_tokens=4)
+        .env_runners(num_env_runners=0, max_new_tokens=4, preflight=False)
         .learners(num_learners=0)
         .fault_tolerance(delay_between_env_runner_restarts_s=0.0)
         .debugging(seed=0, log_level="ERROR")
