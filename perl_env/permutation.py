@@ -50,7 +50,7 @@ def inverse(order: Order) -> Order:
 
 def compose(first: Order, then: Order) -> Order:
     """The order that has the effect of ``first`` followed by ``then``."""
-    return tuple(first[slot] for slot in then)
+    return tuple([first[slot] for slot in then])
 
 
 def as_order(order: Sequence[int], n: int, where: str = "order") -> Order:
@@ -60,7 +60,7 @@ def as_order(order: Sequence[int], n: int, where: str = "order") -> Order:
         InputError: it is none.
     """
     try:
-        result = tuple(int(slot) for slot in order)
+        result = tuple([int(slot) for slot in order])
     except (TypeError, ValueError):
         result = ()
     if sorted(result) != list(range(n)):
@@ -73,8 +73,9 @@ def movable_slots(question: Question) -> tuple[int, ...]:
     """The slots whose images an order may move, by the question's order class and pins."""
     if question.order_class in FIXED_CLASSES:
         return ()
-    pinned = question.pinned or ()
-    return tuple(slot for slot in range(len(question.images)) if slot not in pinned)
+    slots = tuple(range(len(question.images)))
+    pinned = question.pinned
+    return tuple([slot for slot in slots if slot not in pinned]) if pinned else slots
 
 
 def count_orders(question: Question) -> int:
@@ -129,15 +130,20 @@ def permute(question: Question, order: Sequence[int]) -> Question:
     """
     order = as_order(order, len(question.images))
     movable = movable_slots(question)
-    for slot, source in enumerate(order):
-        if slot != source and slot not in movable:
-            raise IllegalOrderError(f"order moves image {slot + 1} of a question of class {question.order_class}",
-                                    where="order", expected=f"only slots {movable} to move", got=order)  # fmt: skip
+    if len(movable) < len(order):
+        _check_legal(question, order, movable)
     canonical = question.canonical or question
     combined = compose(question.order, order)
     if combined == identity(len(combined)):
         return canonical
     return _rewritten(canonical, combined)
+
+
+def _check_legal(question: Question, order: Order, movable: tuple[int, ...]) -> None:
+    for slot, source in enumerate(order):
+        if slot != source and slot not in movable:
+            raise IllegalOrderError(f"order moves image {slot + 1} of a question of class {question.order_class}",
+                                    where="order", expected=f"only slots {movable} to move", got=order)  # fmt: skip
 
 
 def _rewritten(canonical: Question, order: Order) -> Question:
@@ -159,11 +165,10 @@ def _rewritten(canonical: Question, order: Order) -> Question:
                 answer = _rewrite_gold_name(answer, order)
         case OrderClass.REFERENTIAL | OrderClass.TEMPORAL:
             text = rewrite_references(text, order)
-            options = tuple(rewrite_references(option, order) for option in options)
+            options = tuple([rewrite_references(option, order) for option in options])
     permuted = object.__new__(Question)
-    permuted.__dict__.update(canonical.__dict__)
     permuted.__dict__.update(
-        images=tuple(canonical.images[slot] for slot in order),
+        canonical.__dict__, images=tuple([canonical.images[slot] for slot in order]),
         text=text, options=options, answer=answer, canonical=canonical, order=order,
     )  # fmt: skip
     return permuted

@@ -13,7 +13,7 @@ import re
 from perl_env.mentions.findings import Findings
 from perl_env.mentions.grammar import IMAGE, NUMBER, NUMBER_GAP, NUMBERED, ORDINAL, VIEW, any_of
 from perl_env.mentions.parts import Mention, say_pair
-from perl_env.mentions.words import NUMBERS, OPPOSITE_SIDES, ORDINALS
+from perl_env.mentions.words import IMAGE_NOUNS, NUMBERS, OPPOSITE_SIDES, ORDINALS
 
 _BARE_PLACEHOLDER = re.compile("<image>")
 _SIDE_WORD = re.compile(r"(?<!\w)(?:left|right)(?!\w)")
@@ -50,7 +50,7 @@ _NEIGHBOUR = re.compile(
 )
 #: "up to image 2", "from image 2 on": the images in a row from or to the one that is named.
 _UP_TO = re.compile(
-    r"(?<!\w)(?:up to|until|till|since|as of|start(?:ing)? (?:from|with|at)|begin(?:ning)? (?:from|with|at))(?: and including)?(?: the)? \Z"
+    r"(?<!\w)(?:up to|until|till|since|as of|start(?:ing)? (?:from|with|at)|begin(?:ning)? (?:from|with|at))(?: and including)? \Z"
 )
 _ONWARDS = re.compile(r" (?:on(?:wards?)?|forwards?|upwards?)(?=[ ,.;:?!]|\Z)(?! the\b| a\b| an\b)")
 #: "first-image features", "image (a) and image (b)"
@@ -62,6 +62,41 @@ _HYPHENATED = re.compile(
 _LISTED = re.compile(
     rf"(?<![^\W_])(?:{IMAGE})s?: ?[#(]?\d{{1,2}}\)?(?:, ?| and | or | & )[#(]?\d{{1,2}}(?! ?[\w%])"
 )
+#: Pieces of which one stands in every text that a pattern above may fit: quicker to look for.
+_HYPHENS = (
+    "-im",
+    "-pic",
+    "-pho",
+    "-snap",
+    "-scr",
+    "image (",
+    "images (",
+    "picture (",
+    "photo (",
+    "img (",
+    "pic (",
+)
+_NEIGHBOURS = ("the next", "the prev", "the foll", "the prec", "the other next")
+_ROW_WORDS = ("up to", "until", "till", "since", "as of", "start", "begin", "from ")
+_UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
+_NOUNS_AND_COLON = tuple(f"{noun}{ending}:" for noun in IMAGE_NOUNS for ending in ("", "s"))
+_SIDES = (
+    *(
+        f"{end} the {far}{side}"
+        for end in "nto"
+        for far in ("", "far ")
+        for side in ("left", "right")
+    ),
+    *("left:", "right:", "left)", "right)", "left :", "right :"),
+)
+
+
+def _may_have(low: str, pieces: tuple[str, ...]) -> bool:
+    """Whether one of the pieces stands in the text."""
+    for piece in pieces:  # noqa: SIM110 - any() with a generator takes several times as long
+        if piece in low:
+            return True
+    return False
 
 
 class ImplicitOrder(Findings):
@@ -83,22 +118,26 @@ class ImplicitOrder(Findings):
                     self._doubt(*match.span(), "it takes the images two by two in their order")
             if (pairs := self._pairs()) and len(pairs) < len(self.mentions):
                 self._doubt(*pairs[0].span, "the text may say itself which images make a pair")
-        if ": " in low and (listed := _LISTED.search(low)):
+        if ":" in low and _may_have(low, _NOUNS_AND_COLON) and (listed := _LISTED.search(low)):
             self._doubt(*listed.span(), "the numbers may name images")
-        if self.n > 1 and ("-" in low or "(" in low) and (found := _HYPHENATED.search(low)):
+        if self.n == 1:
+            return
+        if _may_have(low, _HYPHENS) and (found := _HYPHENATED.search(low)):
             self._doubt(*found.span(), "it may name an image")
-        if self.mentions and (found := _NEIGHBOUR.search(low)):
-            self._doubt(*found.span(), "it depends on which images are neighbours")
-        if self.n > 1:
-            self._check_rows()
-        if self.n == 2 and ("left" in low or "right" in low):
+        if self.mentions:
+            if _may_have(low, _NEIGHBOURS) and (found := _NEIGHBOUR.search(low)):
+                self._doubt(*found.span(), "it depends on which images are neighbours")
+            if _may_have(low, _ROW_WORDS):
+                self._check_rows()
+        if self.n == 2 and _may_have(low, _SIDES):
             self._check_sides()
 
     def _check_rows(self) -> None:
         """Doubts "up to image 2", "from image 2 on"."""
         for mention in self.mentions:
             start, end = mention.span
-            if _UP_TO.search(self.low, max(0, start - 30), start) or (
+            before = self.low[max(0, start - 40) : start].removesuffix("the ")
+            if (before.endswith(_UP_TO_ENDS) and _UP_TO.search(before)) or (
                 _ONWARDS.match(self.low, end)
                 and self.low[max(0, start - 9) : start].endswith(("from ", "from the "))
             ):

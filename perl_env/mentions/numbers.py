@@ -26,6 +26,9 @@ class NumberForms(Findings):
         gap = match["number_gap"]
         numbers_at, numbers_end = match.span("numbers")
         is_word = not match["numbers"][0].isdigit()
+        if self.low[end : end + 1] == ">" and self._is_placeholder(match, is_word):
+            self._add(start, end, [number_part(self.text, numbers_at, numbers_end)], noun)
+            return end
         if is_word and not gap:
             return None
         if self._is_quantity(match) or self._is_view_of_image(match, noun):
@@ -66,6 +69,15 @@ class NumberForms(Findings):
         self._check_what_follows(start, end, noun, ordinal=False)
         self._add(start, end, self._with_ranges(items, plural), noun)
         return end
+
+    def _is_placeholder(self, match: re.Match[str], is_word: bool) -> bool:
+        """Whether "<image_2>" is all there is: nothing around it needs to be looked at then."""
+        return (
+            not (is_word or match["more"] or match["noun_s"])
+            and match["number_gap"] in ("", "_", " ", "-")
+            and match["noun"] in IMAGE_NOUN_SET
+            and self.low[match.start() - 1 : match.start()] == "<"
+        )
 
     def _is_view_of_image(self, match: re.Match[str], noun: str) -> bool:
         """Whether "frame 2" belongs to what follows ("frame 2 of image 1")."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from perl_env.mentions import grammar
 from perl_env.mentions.context import antecedent, follows_number, follows_ordinal
@@ -294,7 +293,7 @@ class OrdinalForms(Findings):
 
     def _with_article(self, part: Part) -> Part:
         """The part together with an "a" or "an" before it, which has to agree."""
-        if self.low[part.start - 1 : part.start] != " ":
+        if self.low[part.start - 2 : part.start] not in ("a ", "n "):
             return part
         for article in ("a ", "an "):
             at = part.start - len(article)
@@ -304,7 +303,7 @@ class OrdinalForms(Findings):
                 and not self.low[at - 1 : at].isalnum()
             ):
                 if part.say in (say_ordinal, say_ordinal_digits):
-                    return replace(part, start=at, words=self.text[at : part.end])
+                    return part._replace(start=at, words=self.text[at : part.end])
                 self._doubt(at, part.end, "an article that fits no other image")
         return part
 
