@@ -11,7 +11,16 @@ import itertools
 import re
 
 from perl_env.mentions.findings import Findings
-from perl_env.mentions.grammar import IMAGE, NUMBER, NUMBER_GAP, NUMBERED, ORDINAL, VIEW, any_of
+from perl_env.mentions.grammar import (
+    COUNT,
+    IMAGE,
+    NUMBER,
+    NUMBER_GAP,
+    NUMBERED,
+    ORDINAL,
+    VIEW,
+    any_of,
+)
 from perl_env.mentions.parts import Mention, say_pair
 from perl_env.mentions.words import IMAGE_NOUNS, NUMBERS, OPPOSITE_SIDES, ORDINALS
 
@@ -52,7 +61,21 @@ _NEIGHBOUR = re.compile(
 _UP_TO = re.compile(
     r"(?<!\w)(?:up to|until|till|since|as of|start(?:ing)? (?:from|with|at)|begin(?:ning)? (?:from|with|at))(?: and including)? \Z"
 )
-_ONWARDS = re.compile(r" (?:on(?:wards?)?|forwards?|upwards?)(?=[ ,.;:?!]|\Z)(?! the\b| a\b| an\b)")
+_ONWARDS = re.compile(r" (?:on(?:wards?)?|forwards?|upwards?)(?=[ ,.;:?!]|\Z)")
+#: Numbers that name images in other ways than after the noun: "images from 1 to 3", "image numbers 1 and 3".
+_ODD_NUMBERS = re.compile(
+    rf"(?<![^\W_])(?:{IMAGE})s? (?:(?:from |between )[#(]?\d{{1,2}}\)?(?: ?[-–] ?| to | and | until | till )[#(]?\d"
+    rf"|(?:with |by )?(?:the )?(?:numbers|nos\.?|nrs\.?|indices|indexes) [#(]?\d|\d{{1,2}}(?:st|nd|rd|th)(?!\w)|\d{{1,2}}(?:\.\d|½))"
+    rf"|(?<!\w)(?:{ORDINAL}) (?:out )?of (?:{COUNT}) (?:{IMAGE})s(?!\w)"
+)
+#: Before a mention in quotation marks: it may be written in the image.
+_WRITTEN = re.compile(
+    r"(?:titled?|labell?ed|named|called|words?|text|reads?|says?|caption(?:ed)?|written|heading|headline|inscription|sign) \Z"
+)
+#: Before "the first picture": somebody makes pictures.
+_MAKES = re.compile(
+    r"(?:tak(?:es?|en|ing)|took|shoots?|paints?|painted|draws?|drew|mak(?:es?|ing)|made|publish(?:es|ed)|post(?:s|ed)) the \Z"
+)
 #: "first-image features", "image (a) and image (b)"
 _HYPHENATED = re.compile(
     rf"(?<![\w-])(?:{any_of(ORDINALS)}|last|final)-(?:{IMAGE})s?(?![\w-])"
@@ -80,6 +103,13 @@ _NEIGHBOURS = ("the next", "the prev", "the foll", "the prec", "the other next")
 _ROW_WORDS = ("up to", "until", "till", "since", "as of", "start", "begin", "from ")
 _UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
 _NOUNS_AND_COLON = tuple(f"{noun}{ending}:" for noun in IMAGE_NOUNS for ending in ("", "s"))
+_ODD_PIECES = (
+    *(" from ", " between ", "numbers ", "nos", "nrs", "indices ", "indexes ", "½", " of "),
+    *(f"{digit}." for digit in range(10)),
+    *("1st", "2nd", "3rd", *(f"{digit}th" for digit in range(10))),
+)
+_QUOTES = frozenset("'\"“‘")
+_MADE_NOUNS = frozenset(("picture", "pic", "photo", "photograph", "snapshot", "screenshot"))
 _SIDES = (
     *(
         f"{end} the {far}{side}"
@@ -122,6 +152,7 @@ class ImplicitOrder(Findings):
             self._doubt(*listed.span(), "the numbers may name images")
         if self.n == 1:
             return
+        self._check_odd_names()
         if _may_have(low, _HYPHENS) and (found := _HYPHENATED.search(low)):
             self._doubt(*found.span(), "it may name an image")
         if self.mentions:
@@ -131,6 +162,23 @@ class ImplicitOrder(Findings):
                 self._check_rows()
         if self.n == 2 and _may_have(low, _SIDES):
             self._check_sides()
+
+    def _check_odd_names(self) -> None:
+        """Doubts ordinals and numbers that name images without being mentions, and mentions that name none."""
+        low = self.low
+        if _may_have(low, _ODD_PIECES) and (found := _ODD_NUMBERS.search(low)):
+            self._doubt(*found.span(), "the numbers may name images")
+        by_number = [mention.parts[0].words.isdigit() for mention in self.mentions]
+        for mention, is_number in zip(self.mentions, by_number, strict=True):
+            start, end = mention.span
+            if low[start - 1 : start] in _QUOTES and _WRITTEN.search(
+                low[max(0, start - 20) : start - 1]
+            ):
+                self._doubt(start, end, "it may be written in the image")
+            elif not is_number and mention.noun in _MADE_NOUNS and (
+                (low.startswith(" of ", end) and any(by_number)) or _MAKES.search(low[max(0, start - 20) : start])
+            ):  # fmt: skip
+                self._doubt(start, end, "it may count somebody's pictures")
 
     def _check_rows(self) -> None:
         """Doubts "up to image 2", "from image 2 on"."""

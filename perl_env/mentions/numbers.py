@@ -13,6 +13,8 @@ _ENDS_PHRASE = frozenset(["", *".,;:?!)]>'\"\n"])
 _DETERMINERS = frozenset(
     ("the", "this", "each", "every", "a", "an", "one", "per", "any", "single", "no")
 )
+#: "Choose 1 for image 1, 2 for image 2."
+_SAYS_WHAT_FOR = frozenset(("for", "if", "when", "means", "denotes", "indicates", "otherwise"))
 _ONE_ACTS = re.compile(r" (?:can|could|may|might|must|should|would|will|sees|finds|notices)\b")
 
 
@@ -151,6 +153,8 @@ class NumberForms(Findings):
         """The items without a last number that counts what follows: "in image 1, 5 apples"."""
         end = items[-1].end
         word = grammar.NEXT_WORD.match(self.low, end)
+        if not plural and word is not None and word[1] in _SAYS_WHAT_FOR:
+            self._doubt(*match.span(), "the last number may be an answer")
         noun_next = word is not None and follows_number(self.low, end)
         if not noun_next or (plural and not follows_number(self.low, end, plural_only=True)):
             if not plural and word is not None and word[1] == "of":
