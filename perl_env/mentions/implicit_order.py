@@ -61,7 +61,18 @@ _NEIGHBOUR = re.compile(
 _UP_TO = re.compile(
     r"(?<!\w)(?:up to|until|till|since|as of|start(?:ing)? (?:from|with|at)|begin(?:ning)? (?:from|with|at))(?: and including)? \Z"
 )
-_ONWARDS = re.compile(r" (?:on(?:wards?)?|forwards?|upwards?)(?=[ ,.;:?!]|\Z)")
+_ONWARDS = re.compile(
+    r" (?:(?:and )?(?:onwards?|forwards?|upwards?|later|beyond)|on)(?=[ ,.;:?!]|\Z)"
+)
+#: "the predecessor of image 3"
+_RELATED = re.compile(r"(?<!\w)(?:predecessors?|successors?|neighbou?rs?)(?!\w)")
+#: "image zero", "#2 image", "images [1-4]", "the image that comes second", "second- or third-last image"
+_ODD_FORMS = re.compile(
+    rf"(?<![^\W_])(?:{IMAGE})s? ?\[ ?\d|(?<![^\W_])(?:{IMAGE}) zero(?!\w)|(?<!\w)zeroth (?:{IMAGE})(?!\w)|#\d+ (?:{IMAGE})(?!\w)"
+    rf"|(?<![^\W_])(?:{IMAGE})s? (?:which|that) (?:is|are|comes?|appears?|stands?) (?:{ORDINAL})(?=[.,;:?!)]|\Z| in\b| of\b| among\b)"
+    rf"|(?<![^\W_])(?:{IMAGE})s? in (?:the )?(?:{ORDINAL}) place(?!\w)"
+    rf"|(?<![\w-])(?:{any_of(ORDINALS)})- (?:or|and) "
+)
 #: Numbers that name images in other ways than after the noun: "images from 1 to 3", "image numbers 1 and 3".
 _ODD_NUMBERS = re.compile(
     rf"(?<![^\W_])(?:{IMAGE})s? (?:(?:from |between )[#(]?\d{{1,2}}\)?(?: ?[-–] ?| to | and | until | till )[#(]?\d"
@@ -100,7 +111,19 @@ _HYPHENS = (
     "pic (",
 )
 _NEIGHBOURS = ("the next", "the prev", "the foll", "the prec", "the other next")
-_ROW_WORDS = ("up to", "until", "till", "since", "as of", "start", "begin", "from ")
+_ROW_WORDS = (
+    "ward",
+    " later",
+    " beyond",
+    "up to",
+    "until",
+    "till",
+    "since",
+    "as of",
+    "start",
+    "begin",
+    "from ",
+)
 _UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
 _NOUNS_AND_COLON = tuple(f"{noun}{ending}:" for noun in IMAGE_NOUNS for ending in ("", "s"))
 _ODD_PIECES = (
@@ -108,6 +131,8 @@ _ODD_PIECES = (
     *(f"{digit}." for digit in range(10)),
     *("1st", "2nd", "3rd", *(f"{digit}th" for digit in range(10))),
 )
+_ODD_FORM_PIECES = ("[", " zero", "#", " which ", " that ", " place", "- or ", "- and ")
+_RELATIONS = ("predecessor", "successor", "neighb")
 _QUOTES = frozenset("'\"“‘")
 _MADE_NOUNS = frozenset(("picture", "pic", "photo", "photograph", "snapshot", "screenshot"))
 _SIDES = (
@@ -168,6 +193,10 @@ class ImplicitOrder(Findings):
         low = self.low
         if _may_have(low, _ODD_PIECES) and (found := _ODD_NUMBERS.search(low)):
             self._doubt(*found.span(), "the numbers may name images")
+        if _may_have(low, _ODD_FORM_PIECES) and (found := _ODD_FORMS.search(low)):
+            self._doubt(*found.span(), "it may name an image")
+        if self.mentions and _may_have(low, _RELATIONS) and (found := _RELATED.search(low)):
+            self._doubt(*found.span(), "it depends on which images are neighbours")
         by_number = [mention.parts[0].words.isdigit() for mention in self.mentions]
         for mention, is_number in zip(self.mentions, by_number, strict=True):
             start, end = mention.span
@@ -185,9 +214,9 @@ class ImplicitOrder(Findings):
         for mention in self.mentions:
             start, end = mention.span
             before = self.low[max(0, start - 40) : start].removesuffix("the ")
+            onwards = _ONWARDS.match(self.low, end)
             if (before.endswith(_UP_TO_ENDS) and _UP_TO.search(before)) or (
-                _ONWARDS.match(self.low, end)
-                and self.low[max(0, start - 9) : start].endswith(("from ", "from the "))
+                onwards and (onwards[0] != " on" or before.endswith("from "))
             ):
                 self._doubt(start, end, "it may mean all the images from or to this one")
 

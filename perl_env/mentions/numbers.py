@@ -13,6 +13,9 @@ _ENDS_PHRASE = frozenset(["", *".,;:?!)]>'\"\n"])
 _DETERMINERS = frozenset(
     ("the", "this", "each", "every", "a", "an", "one", "per", "any", "single", "no")
 )
+#: "Image 1 2 3": a number that counts nothing.
+_BARE_NUMBER_NEXT = re.compile(r" \d{1,2}(?: \d{1,2})*(?=[.;:?!)]?(?:\s|\Z))(?! [a-z])")
+_NUMBER_WORD_NEXT = re.compile(rf" {grammar.COUNT}")
 #: "Choose 1 for image 1, 2 for image 2."
 _SAYS_WHAT_FOR = frozenset(("for", "if", "when", "means", "denotes", "indicates", "otherwise"))
 _ONE_ACTS = re.compile(r" (?:can|could|may|might|must|should|would|will|sees|finds|notices)\b")
@@ -124,6 +127,10 @@ class NumberForms(Findings):
         """Doubts "the image 2 dogs", "in photo 3 people", "picture one of them"."""
         if self.low[end : end + 1] != " ":
             return
+        if _BARE_NUMBER_NEXT.match(self.low, end) or (
+            is_word and _NUMBER_WORD_NEXT.match(self.low, end)
+        ):
+            self._doubt(start, end, "it may be followed by more numbers")
         may_count = is_word or self._determiner(start) or self.low.startswith(" people", end)
         may_count = may_count or self.low[:start].endswith(("in ", "on ", "from "))
         if (may_count and follows_number(self.low, end, plural_only=True)) or (
