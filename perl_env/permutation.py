@@ -24,6 +24,7 @@ from perl_env.order_class import FIXED_CLASSES, OrderClass
 from perl_env.question import LETTERS, Order, Question
 from perl_env.references import (
     mentioned_slots,
+    parse_references,
     parse_slot,
     rewrite_around_options,
     rewrite_references,
@@ -154,24 +155,30 @@ def _rewritten(canonical: Question, order: Order) -> Question:
             text = rewrite_around_options(text, order, canonical.option_slots)
             answer = _moved_letter(canonical, order)
         case OrderClass.INDEX_LIST:
-            text = rewrite_references(text, order)
+            text = _rewrite(text, order)
             options = _rewrite_lists(options, canonical, order)
             answer = answer if options else _rewrite_list_or_text(answer, canonical, order)
         case OrderClass.SLOT_NAMING:
-            text = rewrite_references(text, order)
+            text = _rewrite(text, order)
             if options:
                 options = _rewrite_names(options, order)
             else:
                 answer = _rewrite_gold_name(answer, order)
         case OrderClass.REFERENTIAL | OrderClass.TEMPORAL:
-            text = rewrite_references(text, order)
-            options = tuple([rewrite_references(option, order) for option in options])
+            text = _rewrite(text, order)
+            options = tuple([_rewrite(option, order) for option in options])
     permuted = object.__new__(Question)
     permuted.__dict__.update(
         canonical.__dict__, images=tuple([canonical.images[slot] for slot in order]),
         text=text, options=options, answer=answer, canonical=canonical, order=order,
     )  # fmt: skip
     return permuted
+
+
+def _rewrite(text: str, order: Order) -> str:
+    """``rewrite_references`` for an order that is known to be one."""
+    parsed = parse_references(text, len(order))
+    return parsed.render(order) if parsed.mentions or parsed.doubts else text
 
 
 def _moved_letter(canonical: Question, order: Order) -> str:

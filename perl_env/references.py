@@ -204,9 +204,12 @@ def rewrite_slot_name(text: str, order: Order) -> str:
     """
     order = tuple(order)
     part = _slot_part(text, len(order))
-    if part is None or order == tuple(range(len(order))):
+    if part is None:
         return rewrite_references(text, order)
-    said = part.say((order.index(part.slots[0]),), part.words, len(order))
+    slot = order.index(part.slots[0])
+    if slot == part.slots[0]:
+        return text
+    said = part.say((slot,), part.words, len(order))
     return text[: part.start] + said + text[part.end :]
 
 

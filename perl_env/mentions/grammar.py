@@ -119,7 +119,7 @@ NOUN_FORMS = re.compile(
         (?P<noun>{NUMBERED})(?P<noun_s>s?)(?P<number_gap>{NUMBER_GAP})
         (?P<numbers>{NUMBER}(?P<more>(?:{_BETWEEN_NUMBERS}{NUMBER})*))
         (?![\w%°]|\.\d|,\d{{3}}|[:/]\d))
-    |(?P<odd_number>(?:{IMAGE})s?{NUMBER_GAP}\d+(?P<odd_suffix>[a-z]{{1,3}}|[/:]\d|,\d{{3}})(?![^\W_]))
+    |(?P<odd_number>(?:{IMAGE})s?{NUMBER_GAP}\d+(?P<odd_suffix>[a-z]{{1,3}}|[/:.]\d|½|,\d{{3}})(?![^\W_]))
     |(?P<labelled>(?:{IMAGE})s?[ ](?:(?:in|at)[ ]position|labell?ed|numbered|marked|with[ ](?:number|index|label)|index)
         [ ](?:as[ ]|with[ ]|by[ ])?["']?\d
         |(?:{IMAGE})s?[ ](?:pairs?|sets?|groups?|triplets?|rows?|columns?|ids?|(?:at[ ])index)[ ]?[#(]?\d

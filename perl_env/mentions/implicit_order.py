@@ -76,7 +76,7 @@ _ODD_FORMS = re.compile(
 #: Numbers that name images in other ways than after the noun: "images from 1 to 3", "image numbers 1 and 3".
 _ODD_NUMBERS = re.compile(
     rf"(?<![^\W_])(?:{IMAGE})s? (?:(?:from |between )[#(]?\d{{1,2}}\)?(?: ?[-–] ?| to | and | until | till )[#(]?\d"
-    rf"|(?:with |by )?(?:the )?(?:numbers|nos\.?|nrs\.?|indices|indexes) [#(]?\d|\d{{1,2}}(?:st|nd|rd|th)(?!\w)|\d{{1,2}}(?:\.\d|½))"
+    rf"|(?:with |by )?(?:the )?(?:numbers|nos\.?|nrs\.?|indices|indexes) [#(]?\d|\d{{1,2}}(?:st|nd|rd|th)(?!\w))"
     rf"|(?<!\w)(?:{ORDINAL}) (?:out )?of (?:{COUNT}) (?:{IMAGE})s(?!\w)"
 )
 #: Before a mention in quotation marks: it may be written in the image.
@@ -127,11 +127,30 @@ _ROW_WORDS = (
 _UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
 _NOUNS_AND_COLON = tuple(f"{noun}{ending}:" for noun in IMAGE_NOUNS for ending in ("", "s"))
 _ODD_PIECES = (
-    *(" from ", " between ", "numbers ", "nos", "nrs", "indices ", "indexes ", "½", " of "),
-    *(f"{digit}." for digit in range(10)),
-    *("1st", "2nd", "3rd", *(f"{digit}th" for digit in range(10))),
+    "s from ",
+    "s between ",
+    "numbers ",
+    " nos",
+    " nrs",
+    "indices ",
+    "indexes ",
+    "out of ",
 )
-_ODD_FORM_PIECES = ("[", " zero", "#", " which ", " that ", " place", "- or ", "- and ")
+_OF_COUNT = re.compile(rf" of (?:{any_of(NUMBERS[1:10])}|\d{{1,2}}) ")
+_DIGIT_ORDINAL = re.compile(r"\d(?:st|nd|rd|th)")
+_ODD_FORM_PIECES = ("e [", "s [", "s[", "o [", " zero", "#", " place", "- or ", "- and ")
+_THAT_IS = (
+    " that is",
+    " that are",
+    " that com",
+    " that app",
+    " that sta",
+    " which is",
+    " which are",
+    " which com",
+    " which app",
+    " which sta",
+)
 _RELATIONS = ("predecessor", "successor", "neighb")
 _QUOTES = frozenset("'\"“‘")
 _MADE_NOUNS = frozenset(("picture", "pic", "photo", "photograph", "snapshot", "screenshot"))
@@ -191,9 +210,13 @@ class ImplicitOrder(Findings):
     def _check_odd_names(self) -> None:
         """Doubts ordinals and numbers that name images without being mentions, and mentions that name none."""
         low = self.low
-        if _may_have(low, _ODD_PIECES) and (found := _ODD_NUMBERS.search(low)):
+        may_be_odd = _may_have(low, _ODD_PIECES) or (" of " in low and _OF_COUNT.search(low))
+        if (may_be_odd or _DIGIT_ORDINAL.search(low)) and (found := _ODD_NUMBERS.search(low)):
             self._doubt(*found.span(), "the numbers may name images")
-        if _may_have(low, _ODD_FORM_PIECES) and (found := _ODD_FORMS.search(low)):
+        may_be_odd = _may_have(low, _ODD_FORM_PIECES) or (
+            (" that " in low or " which " in low) and _may_have(low, _THAT_IS)
+        )
+        if may_be_odd and (found := _ODD_FORMS.search(low)):
             self._doubt(*found.span(), "it may name an image")
         if self.mentions and _may_have(low, _RELATIONS) and (found := _RELATED.search(low)):
             self._doubt(*found.span(), "it depends on which images are neighbours")
