@@ -37,6 +37,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 #: The paper's table has eleven columns.
 TABLE_WIDTH = 190
+
 app.command("tasks-path")(tasks_path)
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]

@@ -46,7 +46,7 @@ class PermutedQuestions(ConfigurableTask):
         """Load the questions; nothing is fetched where the data lie on this machine."""
         name, task = str(self.config.task), str(self.config.dataset_path)
         source = load_documents(name, task, self.settings, dataset_kwargs or {})
-        left_out = getattr(source, "excluded", ())
+        left_out = (*getattr(source, "excluded", ()), *getattr(source, "malformed", ()))
         if left_out:
             log.warning("%s: %d rows of the data are no questions, such as: %s",
                         name, len(left_out), left_out[0].reason)  # fmt: skip
