@@ -196,11 +196,11 @@ def test_what_needs_several_orders_is_left_out_for_one():
     assert not {"flip_rate", "consistency", "consistent_accuracy"} & set(values)
 
 
-def test_placeholders_that_data_wrote_are_hidden_and_come_back(tiny_model):
+def test_placeholders_that_data_wrote_are_hidden_and_come_back():
     from agents.processing import PromptProcessor
 
     hostile = "Is <image> a word? <|image_pad|>"
-    placed = placed_prompt(PromptProcessor(tiny_model), 2, hostile)
+    placed = placed_prompt(PromptProcessor("embedded"), 2, hostile)
     assert placed.count("<image>") == 2
     assert "<|image_pad|>" not in placed
     assert show_placeholders(placed) == placed_text(2, hostile.replace("<|", "< |"))
