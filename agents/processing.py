@@ -81,11 +81,7 @@ class PromptProcessor:
         self.tokenizer = self.processor.tokenizer
         self.pad_token_id: int = self.tokenizer.pad_token_id
         self.eos_token_ids = frozenset(_eos_token_ids(folder, self.tokenizer))
-        vocabulary = self.tokenizer.get_vocab()
-        named = [str(getattr(self.processor, name, "")) for name in ("image_token", "video_token")]
-        self._vision_tokens = sorted(
-            {token for token in (*named, *_VISION_TOKENS) if token in vocabulary}
-        )
+        self._vision_tokens = vision_tokens(self.processor)
         self.image_token_id: int = self.processor.image_token_id
         #: Tokens that stand for pictures or frame them; a policy must never emit one.
         self.image_token_ids = frozenset(
@@ -94,22 +90,10 @@ class PromptProcessor:
 
     def chat_text(self, prompt: Prompt) -> str:
         """The prompt in the model's chat format, one unexpanded image token per picture."""
-        content: list[dict[str, str]] = []
-        for number, _ in enumerate(prompt.images, start=1):
-            if len(prompt.images) > 1:
-                content.append({"type": "text", "text": f"Image {number}: "})
-            content.append({"type": "image"})
-            content.append({"type": "text", "text": "\n"})
-        content.append({"type": "text", "text": self._without_vision_tokens(prompt.text)})
+        content = chat_content(len(prompt.images), without_tokens(prompt.text, self._vision_tokens))
         return self.processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-
-    def _without_vision_tokens(self, text: str) -> str:
-        """Data must not be able to write a picture into the prompt: such tokens are broken up."""
-        for token in self._vision_tokens:
-            text = text.replace(token, f"{token[:1]} {token[1:]}")
-        return text
 
     def encode(self, prompt: Prompt) -> EncodedPrompt:
         """Model inputs of one prompt."""
@@ -167,6 +151,36 @@ def _content(image: np.ndarray) -> bytes:
     digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
     return digest.digest()
+
+
+def chat_content(n_images: int, text: str) -> list[dict[str, str]]:
+    """The parts of a user's message: the pictures, numbered where there are several, then the text."""
+    content: list[dict[str, str]] = []
+    for number in range(1, n_images + 1):
+        if n_images > 1:
+            content.append({"type": "text", "text": f"Image {number}: "})
+        content.append({"type": "image"})
+        content.append({"type": "text", "text": "\n"})
+    content.append({"type": "text", "text": text})
+    return content
+
+
+def vision_tokens(processor) -> list[str]:
+    """The tokens of a processor that stand for pictures or frame them."""
+    vocabulary = processor.tokenizer.get_vocab()
+    named = [str(getattr(processor, name, "")) for name in ("image_token", "video_token")]
+    return sorted({token for token in (*named, *_VISION_TOKENS) if token in vocabulary})
+
+
+def without_tokens(text: str, tokens: Sequence[str]) -> str:
+    """Data must not be able to write a picture into the prompt: such tokens are broken up.
+
+    >>> without_tokens("What does <|image_pad|> mean?", ["<|image_pad|>"])
+    'What does < |image_pad|> mean?'
+    """
+    for token in tokens:
+        text = text.replace(token, f"{token[:1]} {token[1:]}")
+    return text
 
 
 def _load_processor(path: Path):

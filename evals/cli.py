@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from evals.errors import EvaluationStoppedError
+from evals.tasks_path import tasks_path
 from perl_env.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 #: The paper's table has eleven columns.
 TABLE_WIDTH = 190
+
+app.command("tasks-path")(tasks_path)
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
 
