@@ -69,15 +69,23 @@ class PromptProcessor:
 
     Args:
         path: a Hugging Face model folder that holds a processor.
+        max_pixels: larger pictures are scaled down to it; as the processor says by default.
 
     Raises:
         InputError: no folder, or one without a processor or chat template.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, max_pixels: int | None = None):
         folder = model_folder(path)
         self.path = str(folder)
         self.processor = _load_processor(folder)
+        if max_pixels is not None:
+            size = self.processor.image_processor.size
+            least = min(size["shortest_edge"], max_pixels)
+            self.processor.image_processor.size = {
+                "shortest_edge": least,
+                "longest_edge": max_pixels,
+            }
         self.tokenizer = self.processor.tokenizer
         self.pad_token_id: int = self.tokenizer.pad_token_id
         self.eos_token_ids = frozenset(_eos_token_ids(folder, self.tokenizer))
