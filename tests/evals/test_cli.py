@@ -59,6 +59,7 @@ def test_bad_rows_of_a_folder_are_counted_and_listed(tmp_path):
     assert "line 6" in shown
 
 
+@pytest.mark.slow  # each is a process of its own, as users run it
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
