@@ -99,7 +99,10 @@ def train(
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Compare engine and learner, train and write nothing."),
+        typer.Option(
+            "--dry-run",
+            help="Count memory and operations, compare engine and learner; train and write nothing.",
+        ),
     ] = False,
 ) -> None:
     """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
@@ -107,12 +110,15 @@ def train(
 
     _quiet(rllib=True)
     from agents.run_config import config_from_dict, read_settings
+    from agents.training import check_budget
     from agents.training import dry_run as compare_only
     from agents.training import train as run_training
 
     settings = read_settings(config, overrides or ())
     run = config_from_dict(settings)
     if dry_run:
+        for line in check_budget(run).lines():
+            console.print(line, markup=False, highlight=False)
         console.print(f"engine and learner agree\n{compare_only(run)}", markup=False, highlight=False)  # fmt: skip
         return
     if out is None:
