@@ -25,6 +25,7 @@ from ray.tune.trainable import trainable
 
 from agents.export import export_model
 from agents.grpo import GRPO
+from agents.model_shape import read_model_shape
 from agents.preflight import PreflightReport
 from agents.run_budget import Budget, Workload, count_budget, device_bytes
 from agents.run_config import Run
@@ -181,13 +182,20 @@ def started_ray(run: Run) -> Iterator[None]:
         settings |= {
             "num_cpus": max(os.cpu_count() or 1, wanted),
             "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE_BYTES,
+            "object_store_memory": _object_store_bytes(run),
         }
     ray.init(**settings)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _object_store_bytes(run: Run) -> int:
+    """Room for rollouts, and for the weights on their way to the runners, old and new ones for a moment."""
+    if run.config.lora is not None:
+        return _OBJECT_STORE_BYTES
+    return _OBJECT_STORE_BYTES + 2 * 4 * read_model_shape(run.config.model_path).total_parameters
 
 
 @contextlib.contextmanager
