@@ -14,7 +14,7 @@ from agents.model_folder import model_folder
 from perl_env.errors import InputError
 
 #: Tokens that stand for pictures or frame them, in the families that have them.
-_VISION_TOKENS = (
+VISION_TOKENS = (
     "<|image_pad|>",
     "<|video_pad|>",
     "<|vision_start|>",
@@ -84,7 +84,7 @@ class PromptProcessor:
         vocabulary = self.tokenizer.get_vocab()
         named = [str(getattr(self.processor, name, "")) for name in ("image_token", "video_token")]
         self._vision_tokens = sorted(
-            {token for token in (*named, *_VISION_TOKENS) if token in vocabulary}
+            {token for token in (*named, *VISION_TOKENS) if token in vocabulary}
         )
         self.image_token_id: int = self.processor.image_token_id
         #: Tokens that stand for pictures or frame them; a policy must never emit one.
@@ -94,22 +94,10 @@ class PromptProcessor:
 
     def chat_text(self, prompt: Prompt) -> str:
         """The prompt in the model's chat format, one unexpanded image token per picture."""
-        content: list[dict[str, str]] = []
-        for number, _ in enumerate(prompt.images, start=1):
-            if len(prompt.images) > 1:
-                content.append({"type": "text", "text": f"Image {number}: "})
-            content.append({"type": "image"})
-            content.append({"type": "text", "text": "\n"})
-        content.append({"type": "text", "text": self._without_vision_tokens(prompt.text)})
+        content = chat_content(len(prompt.images), without_tokens(prompt.text, self._vision_tokens))
         return self.processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-
-    def _without_vision_tokens(self, text: str) -> str:
-        """Data must not be able to write a picture into the prompt: such tokens are broken up."""
-        for token in self._vision_tokens:
-            text = text.replace(token, f"{token[:1]} {token[1:]}")
-        return text
 
     def encode(self, prompt: Prompt) -> EncodedPrompt:
         """Model inputs of one prompt."""
@@ -167,6 +155,29 @@ def _content(image: np.ndarray) -> bytes:
     digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
     return digest.digest()
+
+
+def chat_content(n_images: int, text: str) -> list[dict[str, str]]:
+    """The parts of a user's message: the pictures, numbered where there are several, then the text."""
+    content: list[dict[str, str]] = []
+    for number in range(1, n_images + 1):
+        if n_images > 1:
+            content.append({"type": "text", "text": f"Image {number}: "})
+        content.append({"type": "image"})
+        content.append({"type": "text", "text": "\n"})
+    content.append({"type": "text", "text": text})
+    return content
+
+
+def without_tokens(text: str, tokens: Sequence[str] = VISION_TOKENS) -> str:
+    """Data must not be able to write a picture into the prompt: such tokens are broken up.
+
+    >>> without_tokens("What does <|image_pad|> mean?", ["<|image_pad|>"])
+    'What does < |image_pad|> mean?'
+    """
+    for token in tokens:
+        text = text.replace(token, f"{token[:1]} {token[1:]}")
+    return text
 
 
 def _load_processor(path: Path):
