@@ -26,6 +26,7 @@ from agents.advantages import group_advantages
 from agents.engines import Prompt, Reply, SamplingParams, make_engine
 from agents.group_filter import GroupFilter
 from agents.order_schedule import GroupPlan, spread
+from agents.overlong import overlong_penalty
 from agents.rollout_metrics import Outcome, log_outcomes
 from agents.training_data import Group, OrderRollouts
 from perl_env.errors import InputError, UnsoundRewriteError
@@ -194,11 +195,12 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
     def _group(self, plan: GroupPlan, played: list[tuple[Asked, list[Outcome]]]) -> Group:
         outcomes = [outcome for _, outcomes in played for outcome in outcomes]
         positions = np.repeat(np.arange(len(played)), [len(outs) for _, outs in played])
-        rewards = np.array([outcome.reward for outcome in outcomes])
+        rewards = np.array([outcome.reward + self._penalty(outcome) for outcome in outcomes])
         correct = np.array([outcome.correct for outcome in outcomes])
         advantages = group_advantages(
-            rewards, positions, self.config.advantage_baseline, self.config.scale_advantages
-        )
+            rewards, positions, self.config.advantage_baseline, self.config.scale_advantages,
+            self.config.leave_one_out,
+        )  # fmt: skip
         reason = self._filter.drop_reason(rewards, correct, advantages)
         order_class = str(outcomes[0].info.get("order_class", ""))
         if reason is not None:
@@ -214,6 +216,12 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
             for position, (asked, outs) in enumerate(played)
         )
         return Group(plan, order_class, rewards, correct, None, orders)
+
+    def _penalty(self, outcome: Outcome) -> float:
+        """For a reply that is nearly or quite as long as it may be."""
+        return overlong_penalty(
+            len(outcome.reply.token_ids), self.config.max_new_tokens, self.config.overlong_buffer
+        )
 
     # --------------------------------------------------------------------------- evaluation
 

@@ -55,6 +55,8 @@ class GRPOConfig(AlgorithmConfig):
         self.total_steps: int | None = None
         self.advantage_baseline: Baseline = "question"
         self.scale_advantages = True
+        self.leave_one_out = False
+        self.overlong_buffer = 0
         self.loss: LossKind = "grpo"
         self.clip_low = 0.2
         self.clip_high = 0.2
@@ -123,6 +125,8 @@ class GRPOConfig(AlgorithmConfig):
         total_steps: int = NotProvided,
         advantage_baseline: Baseline = NotProvided,
         scale_advantages: bool = NotProvided,
+        leave_one_out: bool = NotProvided,
+        overlong_buffer: int = NotProvided,
         loss: LossKind = NotProvided,
         clip_low: float = NotProvided,
         clip_high: float = NotProvided,
@@ -152,8 +156,12 @@ class GRPOConfig(AlgorithmConfig):
             total_steps: the length of that decay.
             advantage_baseline: "question" pools all orders (equations 4 and 5), "order" does not.
             scale_advantages: divide by the standard deviation (equation 5); not in Dr. GRPO.
-            loss: "grpo" (equation 6), "dr_grpo" (arXiv 2503.20783) or "dapo" (arXiv 2503.14476,
-                which PeRL's released code uses).
+            leave_one_out: compare each reply with the mean of the others (RLOO, arXiv 2402.14740).
+            overlong_buffer: DAPO's soft punishment (arXiv 2503.14476, equation 13): a reply's reward
+                falls over its last so many tokens before ``max_new_tokens``, by up to 1. 0 for none.
+            loss: "grpo" (equation 6), "dr_grpo" (arXiv 2503.20783), "dapo" (arXiv 2503.14476, which
+                PeRL's released code uses), "gspo" (arXiv 2507.18071; its clipping is two orders of
+                magnitude tighter: 3e-4 and 4e-4 in the paper) or "cispo" (arXiv 2506.13585).
             clip_low: the ratio is clipped at one less this (released code: 0.2).
             clip_high: and at one plus this (0.2).
             kl_coefficient: weight of the k3 divergence from the model at the start (§5: 0.01). At 0
@@ -295,6 +303,11 @@ class GRPOConfig(AlgorithmConfig):
                              expected="0, or num_env_runners of at least 1", got=self.async_steps)  # fmt: skip
         if self.preflight_tolerance is not None:
             _at_least("preflight_tolerance", self.preflight_tolerance, 0)
+        _at_least("overlong_buffer", self.overlong_buffer, 0, whole=True)
+        if self.overlong_buffer > self.max_new_tokens:
+            raise InputError("every reply would be overlong", where="overlong_buffer",
+                             expected=f"at most max_new_tokens, {self.max_new_tokens}",
+                             got=self.overlong_buffer)  # fmt: skip
         for name in ("max_refill_rounds", "clip_low", "clip_high", "kl_coefficient",
                      "weight_decay", "temperature", "order_probability"):  # fmt: skip
             _at_least(name, getattr(self, name), 0)

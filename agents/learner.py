@@ -27,7 +27,7 @@ from agents.collate import LearnerBatch, micro_batches, rows_of
 from agents.drift import Drift
 from agents.importance_sampling import policy_ratios
 from agents.logprobs import reply_logprobs
-from agents.losses import Totals, clipped_policy_loss, k3_divergence
+from agents.losses import Totals, k3_divergence, policy_loss
 from agents.processing import PromptProcessor
 from agents.training_data import Group, GroupTrainingData
 
@@ -165,18 +165,19 @@ class GRPOTorchLearner(TorchLearner):
         level, cap = config.importance_sampling, config.importance_sampling_cap
         sampler = batch.sampler_logprobs
         ratios = policy_ratios(logprobs, batch.recomputed_logprobs, sampler, mask, level, cap)
-        policy = clipped_policy_loss(
-            logprobs, ratios.old_logprobs, batch.advantages, config.clip_low, config.clip_high
-        )
-        policy_loss = policy.loss * ratios.weights
-        per_token = policy_loss
+        policy = policy_loss(
+            config.loss, logprobs, ratios.old_logprobs, batch.advantages, mask,
+            config.clip_low, config.clip_high,
+        )  # fmt: skip
+        from_policy = policy.loss * ratios.weights
+        per_token = from_policy
         if batch.reference_logprobs is not None:
             divergence = k3_divergence(logprobs, batch.reference_logprobs * mask)
             per_token = per_token + config.kl_coefficient * divergence
             self._add("kl_to_reference", divergence * mask)
         loss = (per_token * batch.weights).sum()
         self._add("loss", per_token * batch.weights)
-        self._add("policy_loss", policy_loss * batch.weights)
+        self._add("policy_loss", from_policy * batch.weights)
         self._add("entropy", fwd_out["entropy"] * mask)
         self._add("importance_ratio", policy.ratio * mask)
         self._add("clip_fraction_low", policy.clipped_low * mask)

@@ -1,4 +1,4 @@
-"""The policy-gradient losses of GRPO and its two common variants, one token at a time.
+"""The policy-gradient losses of GRPO and its variants, one token at a time.
 
 A loss here is a weighted sum over tokens. Each token's weight holds the whole normalisation, computed
 from totals over *all* replies of the update (``Totals``). Hence the sum over micro batches, or over
@@ -15,7 +15,7 @@ import torch
 
 from perl_env.errors import InputError
 
-LossKind = Literal["grpo", "dr_grpo", "dapo"]
+LossKind = Literal["grpo", "dr_grpo", "dapo", "gspo", "cispo"]
 LOSS_KINDS: tuple[str, ...] = get_args(LossKind)
 
 
@@ -43,7 +43,8 @@ def reply_weight(
         kind: "grpo": mean over the reply's tokens, then over its group, then over groups
             (DeepSeekMath, arXiv 2402.03300; PeRL equation 6). "dr_grpo": the sum over the tokens by
             a constant, so that length changes nothing (arXiv 2503.20783). "dapo": mean over
-            all tokens of the update (arXiv 2503.14476; PeRL's released code does so, too).
+            all tokens of the update (arXiv 2503.14476; PeRL's released code does so, too). "gspo":
+            as "grpo" (arXiv 2507.18071, equation 5). "cispo": as "dapo" (arXiv 2506.13585, equation 4).
         length: tokens of the reply.
         group_size: replies of its group.
         totals: of the update.
@@ -57,11 +58,11 @@ def reply_weight(
     >>> reply_weight("dr_grpo", 4, 2, Totals(groups=5, replies=10, tokens=60), 32)
     0.003125
     """
-    if kind == "grpo":
+    if kind in ("grpo", "gspo"):
         return 1.0 / (length * group_size * totals.groups)
     if kind == "dr_grpo":
         return 1.0 / (max_length * totals.replies)
-    if kind == "dapo":
+    if kind in ("dapo", "cispo"):
         return 1.0 / totals.tokens
     raise InputError(
         "unknown loss", where="loss", expected=f"one of {', '.join(LOSS_KINDS)}", got=kind
@@ -75,7 +76,7 @@ class ClippedLoss:
     Attributes:
         loss: to be minimised.
         ratio: probability under the policy by that under the sampler.
-        clipped_low: whether clipping from below took the token's gradient away.
+        clipped_low: whether clipping from below changed the token's gradient.
         clipped_high: the same from above.
     """
 
@@ -83,6 +84,59 @@ class ClippedLoss:
     ratio: torch.Tensor
     clipped_low: torch.Tensor
     clipped_high: torch.Tensor
+
+
+def policy_loss(
+    kind: LossKind,
+    logprobs: torch.Tensor,
+    old_logprobs: torch.Tensor,
+    advantages: torch.Tensor,
+    mask: torch.Tensor,
+    clip_low: float,
+    clip_high: float,
+) -> ClippedLoss:
+    """The loss of each token, before it is weighted.
+
+    Args:
+        kind: "gspo" compares whole replies: the ratio is the geometric mean over the reply's tokens, the
+            same for each of them (arXiv 2507.18071, equation 7). "cispo" clips the ratio but not its
+            token: every token's log-probability keeps a gradient, weighted by the clipped ratio
+            (arXiv 2506.13585, equations 4 and 5). All others clip each token's ratio as PPO does.
+        logprobs: [B, T] of the policy that learns.
+        old_logprobs: [B, T] of the policy that sampled.
+        advantages: [B] or [B, 1].
+        mask: [B, T], 1 at a reply's tokens.
+        clip_low: the ratio counts down to ``1 - clip_low``.
+        clip_high: and up to ``1 + clip_high``.
+    """
+    if kind == "gspo":
+        lengths = mask.sum(dim=1, keepdim=True).clamp(min=1)
+        difference = ((logprobs - old_logprobs) * mask).sum(dim=1, keepdim=True) / lengths
+        sequence = difference.expand_as(logprobs)
+        return clipped_policy_loss(
+            sequence, torch.zeros_like(sequence), advantages, clip_low, clip_high
+        )
+    if kind == "cispo":
+        return _clipped_weight_loss(logprobs, old_logprobs, advantages, clip_low, clip_high)
+    return clipped_policy_loss(logprobs, old_logprobs, advantages, clip_low, clip_high)
+
+
+def _clipped_weight_loss(
+    logprobs: torch.Tensor,
+    old_logprobs: torch.Tensor,
+    advantages: torch.Tensor,
+    clip_low: float,
+    clip_high: float,
+) -> ClippedLoss:
+    """REINFORCE with a clipped importance weight that carries no gradient."""
+    ratio = torch.exp(logprobs - old_logprobs).detach()
+    weight = ratio.clamp(1.0 - clip_low, 1.0 + clip_high)
+    return ClippedLoss(
+        loss=-weight * advantages.reshape(-1, 1) * logprobs,
+        ratio=ratio,
+        clipped_low=ratio < 1.0 - clip_low,
+        clipped_high=ratio > 1.0 + clip_high,
+    )
 
 
 def clipped_policy_loss(

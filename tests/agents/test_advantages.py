@@ -51,3 +51,21 @@ def test_order_baseline_ignores_that_an_order_is_harder():
 def test_unknown_baseline():
     with pytest.raises(InputError, match="question, order"):
         group_advantages(np.zeros(2), np.zeros(2), "median")
+
+
+def test_leaving_one_out_worked_out_by_hand():
+    rewards, orders = np.array([1.0, 0.0, 0.0, 0.5]), np.array([0, 0, 1, 1])
+    pooled = group_advantages(rewards, orders, "question", scale=False, leave_one_out=True)
+    # 1 - 0.5/3, 0 - 1.5/3, 0 - 1.5/3, 0.5 - 1/3
+    np.testing.assert_allclose(pooled, [5 / 6, -0.5, -0.5, 1 / 6], rtol=1e-6)
+    apart = group_advantages(rewards, orders, "order", scale=False, leave_one_out=True)
+    assert apart.tolist() == [1.0, -1.0, -0.5, 0.5]
+    alone = group_advantages(rewards, np.arange(4), "order", scale=False, leave_one_out=True)
+    assert not alone.any()
+
+
+@given(REWARDS)
+def test_leaving_one_out_compares_with_the_others_mean(rewards):
+    found = group_advantages(rewards, ORDERS, "question", scale=False, leave_one_out=True)
+    expected = [reward - np.delete(rewards, i).mean() for i, reward in enumerate(rewards)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from agents.learner import GRPOTorchLearner
+from agents.losses import LOSS_KINDS
 from agents.training_data import GroupTrainingData, split_minibatches
 from tests.agents.conftest import largest_gap, learner_of, played, tiny_config, weights_of
 
@@ -29,7 +30,7 @@ def test_micro_batches_change_nothing(tiny_model, build):
         assert largest_gap(weights, expected) < 1e-5
 
 
-@pytest.mark.parametrize("loss", ["grpo", "dr_grpo", "dapo"])
+@pytest.mark.parametrize("loss", LOSS_KINDS)
 def test_gradient_is_that_of_the_formula(tiny_model, build, loss):
     """The accumulated gradient against the loss written down in one line, over whole groups."""
     algorithm = build(
@@ -64,7 +65,7 @@ def _written_down(learner, groups, loss):
         * reply_logprobs(learner._model, batch.replies)["logprobs"]
         * mask
     )
-    if loss == "grpo":  # groups are of one size, so the mean of means is the mean
+    if loss in ("grpo", "gspo"):  # groups are of one size, so the mean of means is the mean
         return (terms.sum(dim=1) / mask.sum(dim=1)).mean()
     if loss == "dr_grpo":
         return terms.sum() / (len(terms) * learner.config.max_new_tokens)

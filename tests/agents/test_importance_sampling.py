@@ -141,7 +141,7 @@ def test_the_gradient_is_weighted_and_the_weight_is_truncated(tiny_model, build)
 def test_later_updates_of_a_step_are_compared_with_the_old_policy(tiny_model, build):
     """Two minibatches, twice: the policy has moved, the drift is still that of the rollouts."""
     learner = updated(
-        build, tiny_model, math.log(1.25), minibatches=2, epochs=2, lr=1e-2, micro_batch_size=5
+        build, tiny_model, math.log(1.25), minibatches=2, epochs=2, lr=1e-2, micro_batch_tokens=150
     )
     figures = learner._drift.figures()
     assert abs(figures["sampler_logprob_difference_max"] - math.log(1.25)) < 1e-4

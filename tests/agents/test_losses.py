@@ -9,6 +9,7 @@ from agents.losses import (
     Totals,
     clipped_policy_loss,
     k3_divergence,
+    policy_loss,
     reply_weight,
     token_weights,
 )
@@ -77,3 +78,58 @@ def test_weights_are_zero_at_padding():
     mask = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
     weights = token_weights(np.array([0.5, 0.25]), mask)
     assert weights.tolist() == [[0.5, 0.5, 0.0], [0.25, 0.0, 0.0]]
+
+
+# Two replies worked out by hand: log-probabilities 0 under the policy that learns, so that the ratio of a
+# token is one over its old probability. Advantages 2 and -1; ratios are clipped to 0.8 … 1.25.
+
+
+def _by_hand(kind):
+    old = -torch.log(torch.tensor([[2.0, 1.0, 0.5], [1.0, 4.0, 1.0]], dtype=torch.float64))
+    mask = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]], dtype=torch.float64)
+    logprobs = torch.zeros(2, 3, dtype=torch.float64, requires_grad=True)
+    advantages = torch.tensor([2.0, -1.0], dtype=torch.float64)
+    result = policy_loss(kind, logprobs, old, advantages, mask, 0.2, 0.25)
+    gradient = torch.autograd.grad((result.loss * mask).sum(), logprobs)[0]
+    return (result.loss.detach() * mask).tolist(), gradient.tolist(), result
+
+
+def test_tokens_clipped_one_by_one_worked_out_by_hand():
+    for kind in ("grpo", "dr_grpo", "dapo"):
+        loss, gradient, _ = _by_hand(kind)
+        # first: -min(2·2, 1.25·2), -min(1·2, …), -min(0.5·2, 0.8·2); second: -min(-1, -1), -min(-4, -1.25)
+        assert loss == [[-2.5, -2.0, -1.0], [1.0, 4.0, 0.0]]
+        assert gradient == [[0.0, -2.0, -1.0], [1.0, 4.0, 0.0]]
+
+
+def test_whole_replies_clipped_by_gspo_worked_out_by_hand():
+    loss, gradient, result = _by_hand("gspo")
+    # The geometric mean of 2, 1 and 0.5 is 1: nothing is clipped. That of 1 and 4 is 2: its advantage is
+    # negative, so that the larger, unclipped loss counts: -min(2 · -1, 1.25 · -1).
+    np.testing.assert_allclose(result.ratio[:, 0].detach(), [1.0, 2.0])
+    np.testing.assert_allclose(loss, [[-2.0, -2.0, -2.0], [2.0, 2.0, 0.0]])
+    # Each token carries the whole reply's ratio, of which it holds one in so many: 3 · 2 / 3 and 2 · 2 / 2.
+    np.testing.assert_allclose(gradient, [[-2.0, -2.0, -2.0], [2.0, 2.0, 0.0]])
+
+
+def test_a_reply_beyond_the_bound_has_no_gradient_in_gspo():
+    logprobs = torch.log(torch.tensor([[4.0, 1.0]])).requires_grad_()
+    old, mask = torch.zeros(1, 2), torch.ones(1, 2)
+    result = policy_loss("gspo", logprobs, old, torch.tensor([1.0]), mask, 0.2, 0.25)
+    np.testing.assert_allclose(result.loss.detach(), [[-1.25, -1.25]])
+    result.loss.sum().backward()
+    assert not logprobs.grad.any()
+
+
+def test_clipped_weights_of_cispo_worked_out_by_hand():
+    loss, gradient, result = _by_hand("cispo")
+    assert loss == [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]  # log-probabilities are 0
+    # No token loses its gradient: its weight is the clipped ratio, times the advantage.
+    np.testing.assert_allclose(gradient, [[-2.5, -2.0, -1.6], [1.0, 1.25, 0.0]])
+    assert result.clipped_high.tolist() == [[True, False, False], [False, True, False]]
+    assert result.clipped_low.tolist() == [[False, False, True], [False, False, False]]
+
+
+def test_gspo_is_normalised_as_grpo_and_cispo_as_dapo():
+    assert _weights("gspo") == _weights("grpo")
+    assert _weights("cispo") == _weights("dapo")
