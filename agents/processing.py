@@ -14,7 +14,7 @@ from agents.model_folder import model_folder
 from perl_env.errors import InputError
 
 #: Tokens that stand for pictures or frame them, in the families that have them.
-_VISION_TOKENS = (
+VISION_TOKENS = (
     "<|image_pad|>",
     "<|video_pad|>",
     "<|vision_start|>",
@@ -177,10 +177,10 @@ def vision_tokens(processor) -> list[str]:
     """The tokens of a processor that stand for pictures or frame them."""
     vocabulary = processor.tokenizer.get_vocab()
     named = [str(getattr(processor, name, "")) for name in ("image_token", "video_token")]
-    return sorted({token for token in (*named, *_VISION_TOKENS) if token in vocabulary})
+    return sorted({token for token in (*named, *VISION_TOKENS) if token in vocabulary})
 
 
-def without_tokens(text: str, tokens: Sequence[str]) -> str:
+def without_tokens(text: str, tokens: Sequence[str] = VISION_TOKENS) -> str:
     """Data must not be able to write a picture into the prompt: such tokens are broken up.
 
     >>> without_tokens("What does <|image_pad|> mean?", ["<|image_pad|>"])

@@ -42,3 +42,13 @@ def ray_session():
     )
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def served_model(tmp_path_factory):
+    """The address of vLLM's own OpenAI-compatible server with the embedded model, started once."""
+    from agents.model_folder import EMBEDDED_MODEL
+    from tests.vllm_server import vllm_server
+
+    with vllm_server(EMBEDDED_MODEL, tmp_path_factory.mktemp("vllm") / "log") as url:
+        yield url

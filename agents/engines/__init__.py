@@ -15,7 +15,7 @@ __all__ = [
     "make_engine",
 ]  # fmt: skip
 
-KINDS = ("transformers", "vllm")
+KINDS = ("transformers", "vllm", "openai")
 
 
 def make_engine(
@@ -25,11 +25,12 @@ def make_engine(
     max_images: int | None = None,
     **settings: Any,
 ) -> Engine:
-    """An engine over the model in a folder.
+    """An engine over the model in a folder, or behind an OpenAI-compatible address.
 
     Args:
-        path: a Hugging Face folder with model and processor.
-        kind: how replies are generated, one of ``KINDS``.
+        path: a Hugging Face folder with model and processor, or the address below which
+            ``/chat/completions`` lies; after a ``#`` it may name the model there.
+        kind: how replies are generated, one of ``KINDS``; an address is always "openai".
         max_images: most pictures of a prompt, as a task's source tells it; for engines that set
             memory aside for them.
         settings: the engine's own settings, such as ``device`` or ``dtype``.
@@ -38,6 +39,8 @@ def make_engine(
         InputError: an unknown kind or setting, no such model, a model without processor, or an
             engine that is not installed.
     """
+    if str(path).startswith(("http://", "https://")):
+        kind = "openai"
     check_settings(kind, settings)
     maker = _maker(kind)
     if max_images is not None and "max_images" in _settings_of(maker):
@@ -68,6 +71,10 @@ def _maker(kind: str) -> Callable[..., Engine]:
         from agents.engines.vllm_engine import VLLMEngine
 
         return VLLMEngine
+    if kind == "openai":
+        from agents.engines.openai_engine import OpenAIEngine
+
+        return OpenAIEngine.at
     raise InputError(
         "unknown engine", where="kind", expected=f"one of {', '.join(KINDS)}", got=kind
     )
