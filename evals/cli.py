@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -130,7 +130,10 @@ def train(
 
 @app.command("eval")
 def evaluate(
-    model: Annotated[str, typer.Option(help='A Hugging Face folder, or "embedded".')],
+    model: Annotated[
+        str,
+        typer.Option(help='A Hugging Face folder, "embedded", or http://address/v1#model.'),
+    ],
     task: Annotated[
         str,
         typer.Option(
@@ -155,8 +158,17 @@ def evaluate(
         typer.Option(help="Of a benchmark: official (its published rule) or strict (ours)."),
     ] = None,
     engine_kind: Annotated[
-        str, typer.Option("--engine", help='What generates: "transformers" or "vllm".')
+        str,
+        typer.Option(
+            "--engine", help='What generates: "transformers" or "vllm"; an address says it itself.'
+        ),
     ] = "transformers",
+    engine_settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--engine-set", help="An engine's setting as key=value, such as concurrency=16."
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="A question that cannot be used is an error.")
     ] = False,
@@ -185,9 +197,10 @@ def evaluate(
     if dry_run:
         show_cost(model, questions, orders, repeats, seed, strict, max_new_tokens, instruction)
         return
+    settings = {"max_images": source.max_images, **key_values(engine_settings or ())}
     with (
         progress_display() as show,
-        evaluation_engine(model, ray, engine_kind, source.max_images) as engine,
+        evaluation_engine(model, ray, engine_kind, settings) as engine,
     ):
         result = run_evaluation(
             engine, questions, out, orders=orders, repeats=repeats,
@@ -239,13 +252,34 @@ def show_cost(
         console.print(line, highlight=False)
 
 
+def key_values(pairs: Sequence[str]) -> dict[str, Any]:
+    """Settings that were given as key=value; a value is read as YAML.
+
+    Raises:
+        InputError: one is no such pair.
+    """
+    import yaml
+
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise InputError(
+                "no setting", where="--engine-set", expected="key=value", got=repr(pair)
+            )
+        found[key] = yaml.safe_load(value)
+    return found
+
+
 @contextmanager
-def evaluation_engine(model: str, shards: int, kind: str, max_images: int) -> Iterator[Engine]:
+def evaluation_engine(
+    model: str, shards: int, kind: str, settings: dict[str, Any]
+) -> Iterator[Engine]:
     """The engine of a model, or several copies of it over Ray, closed afterwards."""
     from agents.engines import make_engine
 
     if not shards:
-        engine = make_engine(model, kind, max_images=max_images)
+        engine = make_engine(model, kind, **settings)
         try:
             yield engine
         finally:
@@ -255,7 +289,6 @@ def evaluation_engine(model: str, shards: int, kind: str, max_images: int) -> It
     from evals.sharding import RayShards, started_ray
 
     folder = model_folder(model)
-    settings = {"max_images": max_images}
     with started_ray(shards), RayShards(str(folder), shards, kind, settings) as sharded:
         yield sharded
 
