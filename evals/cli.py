@@ -150,7 +150,10 @@ def evaluate(
     temperature: Annotated[float, typer.Option(min=0, help="Of the sampler; 0 is greedy.")] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Where a reply is cut.")] = 2048,
     instruction: Annotated[
-        str | None, typer.Option(help="Last line of every prompt; the paper's by default.")
+        str | None,
+        typer.Option(
+            help="Last line of every prompt; by default the benchmark's own, else the paper's."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
     scoring: Annotated[
@@ -184,7 +187,6 @@ def evaluate(
     from agents.engines import SamplingParams
     from evals.harness import run_evaluation
     from evals.report import summary_table
-    from perl_env.prompts import INSTRUCTION
     from perl_env.registration import load_source
 
     where = {"task": task, "split": split, "seed": seed}
@@ -193,7 +195,6 @@ def evaluate(
     if hasattr(source, "excluded"):
         tell_excluded(source)
     questions, tasks = questions_and_tasks(source, limit)
-    instruction = INSTRUCTION if instruction is None else instruction
     if dry_run:
         show_cost(model, questions, orders, repeats, seed, strict, max_new_tokens, instruction)
         return
@@ -232,7 +233,7 @@ def show_cost(
     seed: int,
     strict: bool,
     max_new_tokens: int,
-    instruction: str,
+    instruction: str | None,
 ) -> None:
     """Tell what an evaluation would ask for; of a model that is no folder the tokens are estimated."""
     from evals.cost import expected_cost, processor_count

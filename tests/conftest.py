@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: models are folders here
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 import hypothesis
 import pytest
