@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perl_env.mentions.options import find_option_block
-from perl_env.order_class import OrderClass
 from perl_env.question import LETTERS, Question
 
 #: The instruction of PeRL's training and evaluation (arXiv 2506.14907, appendix A.3.2).
@@ -60,11 +59,11 @@ def option_lines(question: Question) -> list[str]:
 
 def _stand_in_text(question: Question) -> bool:
     """Whether the options are letters for images, and the text has them already: "A. <image_2> …"."""
-    return (
-        question.order_class is OrderClass.IMAGE_OPTIONS
-        and question.options == tuple(LETTERS[: len(question.options)])
-        and find_option_block(question.text, question.option_slots) is not None
-    )
+    count, n = len(question.options), len(question.images)
+    if not 1 < count <= n or question.options != tuple(LETTERS[:count]):
+        return False
+    slots = question.option_slots or tuple(range(n - count, n))
+    return find_option_block(question.text, slots) is not None
 
 
 def question_text(question: Question, instruction: str | None = None) -> str:

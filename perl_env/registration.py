@@ -86,6 +86,22 @@ TASKS: dict[str, Task] = {
              "Mantis-Eval: 217 questions over several images"),
         Task("perl/BLINK-v0", "perl_env.tasks.blink:blink",
              "BLINK: 1,901 perception questions of 14 sub-tasks, eight of them over several images"),
+        Task("perl/MMIU-v0", "perl_env.tasks.mmiu:mmiu",
+             "MMIU: 11,698 questions of 60 sub-tasks over up to 32 images"),
+        Task("perl/MathVista-v0", "perl_env.tasks.mathvista:mathvista",
+             "MathVista: 1,000 questions over one picture"),
+        Task("perl/MathVerse-v0", "perl_env.tasks.mathverse:mathverse",
+             "MathVerse: 788 problems in five versions, over one picture"),
+        Task("perl/MathVision-v0", "perl_env.tasks.mathvision:mathvision",
+             "MathVision: 3,040 competition problems over one picture"),
+        Task("perl/ReMI-v0", "perl_env.tasks.remi:remi",
+             "ReMI: 2,600 questions of 13 tasks over two to six images"),
+        Task("perl/MVMath-v0", "perl_env.tasks.mv_math:mv_math",
+             "MV-MATH: 2,009 school problems over two to eight images"),
+        Task("perl/MantisInstruct-v0", "perl_env.tasks.mantis_instruct:mantis_instruct",
+             "for training: five parts of Mantis-Instruct"),
+        Task("perl/MMK12-v0", "perl_env.tasks.mmk12:mmk12",
+             "for training: school problems over one picture"),
     )
 }  # fmt: skip
 

@@ -12,6 +12,8 @@ from perl_env.order_class import OrderClass
 from perl_env.tasks.dataset_columns import Column
 
 Row = Mapping[str, Any]
+#: Of a row, the configuration that it is of; no column has such a name.
+CONFIG = " configuration"
 
 
 class UnusableRowError(InputError):
@@ -45,7 +47,10 @@ class Benchmark:
         configs: the hub's configurations that are read, one after the other; none for its only one.
         revision: the commit, tag or branch of the hub.
         id_column: names a row; "row-N" does where there is none.
-        sub_task_column: by which sub-tasks are selected; ``None`` where each is a configuration.
+        sub_task_column: that, or "record.field", by which sub-tasks are selected where they are not
+            configurations.
+        picture_folders: where pictures are files, the folders to which their paths may be relative,
+            with "{config}" and "{split}".
         files: where pictures are files beside the rows, the patterns of all that is needed.
         rule: name of the published scoring rule, if there is one.
         prompt: the published prompt, in outline.
@@ -70,6 +75,7 @@ class Benchmark:
     revision: str = "main"
     id_column: str | None = None
     sub_task_column: str | None = None
+    picture_folders: tuple[str, ...] = ("",)
     files: tuple[str, ...] = ()
     rule: str | None = None
 

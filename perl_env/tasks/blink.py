@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from perl_env.errors import InputError
 from perl_env.order_class import OrderClass
+from perl_env.question import LETTERS
 from perl_env.tasks.benchmark import Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import Column, Kind, pictures, texts
-from perl_env.tasks.dataset_questions import DatasetQuestions, DatasetStream, load_benchmark
+from perl_env.tasks.dataset_questions import loader
 from perl_env.tasks.order_classes import borne_out
-from perl_env.tasks.row_parts import as_texts, gold_letter, leading_pictures, needed_text
+from perl_env.tasks.row_parts import (
+    as_texts,
+    gold_letter,
+    leading_pictures,
+    needed_text,
+    without_choices,
+)
 
 _NAMES, _REFERS, _SINGLE = OrderClass.SLOT_NAMING, OrderClass.REFERENTIAL, OrderClass.SINGLE
 _IMAGES = ("image_1", "image_2", "image_3", "image_4")
@@ -64,23 +70,6 @@ _STATED_ORDER = re.compile(
 )
 
 
-def blink(
-    path: str | Path | None = None,
-    split: str = "test",
-    revision: str | None = None,
-    sub_tasks: tuple[str, ...] = (),
-    scoring: str = "strict",
-    streaming: bool = False,
-    strict: bool = False,
-    decode: bool = False,
-) -> DatasetQuestions | DatasetStream:
-    """The questions of BLINK; for the arguments see ``load_benchmark``."""
-    return load_benchmark(
-        BLINK, draft, path=path, split=split, revision=revision, sub_tasks=sub_tasks,
-        scoring=scoring, streaming=streaming, strict=strict, decode=decode,
-    )  # fmt: skip
-
-
 def draft(row: Row, official: bool) -> Draft:
     """The question of a row: the text of its prompt, whose options are the row's choices.
 
@@ -90,7 +79,11 @@ def draft(row: Row, official: bool) -> Draft:
     images = leading_pictures([row[name] for name in _IMAGES], "image_1 to image_4")
     options = as_texts(row["choices"], "choices")
     answer = gold_letter(row["answer"], options)
-    text = _without_choices(needed_text(row["prompt"], "prompt"), options)
+    listed = [f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False)]
+    text = without_choices(needed_text(row["prompt"], "prompt"), listed)
+    if not text:
+        raise InputError("prompt does not end with its choices", where="prompt",
+                         expected=" ".join(listed), got=repr(row["prompt"][-60:]))  # fmt: skip
     if not official:
         text = _SELECT.sub("", text)
     order_class, pinned = order_class_in(row["sub_task"], text, options, len(images))
@@ -113,14 +106,4 @@ def order_class_in(
     return borne_out(declared, text, options, "", n_images), None
 
 
-def _without_choices(prompt: str, options: tuple[str, ...]) -> str:
-    """A prompt up to its choices, which are its end."""
-    listed = r"\s+".join(
-        rf"\({letter}\)\s*{re.escape(option)}" for letter, option in zip("ABCDEFGH", options, strict=False)
-    )  # fmt: skip
-    found = re.search(rf"\s*{listed}\s*$", prompt)
-    if found is None or not prompt[: found.start()].strip():
-        raise InputError("prompt does not end with its choices", where="prompt",
-                         expected=" ".join(f"({letter}) {option}" for letter, option in zip("ABCDEFGH", options, strict=False)),
-                         got=repr(prompt[-60:]))  # fmt: skip
-    return prompt[: found.start()]
+blink = loader(BLINK, draft)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,35 @@ class Opened:
     Attributes:
         rows: a ``datasets.Dataset``, or an ``IterableDataset`` where a stream was asked for.
         where: names the data in error messages.
-        folder: that to which the paths of pictures are relative, where there is one.
+        folder: that in which pictures may lie, where there is one.
+        below: the folders in it to which the paths of pictures may be relative.
+        config: the configuration that the rows are of, where there are several.
+        wanted: the rows that are meant: values of a column, or of a "record.field"; none for all.
     """
 
     rows: Any
     where: str
     folder: Path | None
+    below: tuple[str, ...] = ("",)
+    config: str | None = None
+    wanted: tuple[str, frozenset[str]] | None = None
+
+    def numbered(self) -> Iterator[tuple[int, Any]]:
+        """The rows that are meant, each with its number among all."""
+        if self.wanted is None:
+            yield from enumerate(self.rows)
+            return
+        column, values = self.wanted
+        name, _, inner = column.partition(".")
+
+        def is_wanted(value: Any) -> bool:
+            return ((value or {}).get(inner) if inner else value) in values
+
+        if hasattr(self.rows, "select"):  # pictures of other rows are not even read
+            numbers = [i for i, value in enumerate(self.rows[name]) if is_wanted(value)]
+            yield from zip(numbers, self.rows.select(numbers), strict=True)
+            return
+        yield from ((i, row) for i, row in enumerate(self.rows) if is_wanted(row[name]))
 
 
 def open_hub(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from perl_env.errors import InputError, UnsoundRewriteError, nearest
 from perl_env.order_class import OrderClass
 from perl_env.question import Question
-from perl_env.tasks.benchmark import Benchmark, Draft, Reader, UnusableRowError
+from perl_env.tasks.benchmark import CONFIG, Benchmark, Draft, Reader, UnusableRowError
 from perl_env.tasks.dataset_columns import with_columns
 from perl_env.tasks.dataset_files import Opened, open_hub, open_local
 from perl_env.tasks.dataset_pictures import check_picture, load_picture
@@ -90,12 +90,13 @@ class RowReader:
         self.account = Account()
         self._keys: set[str] = set()
 
-    def entry(self, row: Any, folder: Path | None) -> Entry | None:
+    def entry(self, row: Any, number: int, source: Opened) -> Entry | None:
         """The next row's question, or ``None`` where it is none."""
-        name = self._name(row)
+        row = as_row(row, source)
+        name = self._name(row, number)
         self.account.rows += 1
         try:
-            entry = self._entry(row, name, folder)
+            entry = self._entry(row, name, source)
         except (UnusableRowError, UnsoundRewriteError) as error:
             self.account.excluded.append(LeftOut(name, str(error), error.what))
             return None
@@ -109,20 +110,19 @@ class RowReader:
         self.account.loaded += 1
         return entry
 
-    def _name(self, row: Any) -> str:
+    def _name(self, row: Any, number: int) -> str:
         """The row's id; with its number where it has none or is not the first of that id."""
-        number = f"row-{self.account.rows}"
         column = self.benchmark.id_column
-        name = number if column is None or row[column] in (None, "") else str(row[column])
+        name = f"row-{number}" if column is None or row[column] in (None, "") else str(row[column])
         if name in self._keys:
-            name = f"{name}-{number}"
+            name = f"{name}-row-{number}"
         self._keys.add(name)
         return name
 
-    def _entry(self, row: Any, name: str, folder: Path | None) -> Entry:
+    def _entry(self, row: Any, name: str, source: Opened) -> Entry:
         draft = self.read(row, self.official)
         pixels = [
-            check_picture(picture, folder, f"picture {number}", self.decode)
+            check_picture(picture, source, f"picture {number}", self.decode)
             for number, picture in enumerate(draft.pictures, start=1)
         ]
         question = self._question(draft, self._order_class(draft, row, name), name)
@@ -161,6 +161,11 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def as_row(row: Any, source: Opened) -> dict[str, Any]:
+    """A row as loaders read it: its columns, and the configuration that it is of."""
+    return {**row, CONFIG: source.config}
+
+
 class DatasetQuestions:
     """The questions of a split of a published data set.
 
@@ -186,8 +191,8 @@ class DatasetQuestions:
         self._places: list[tuple[int, int]] = []
         self._entries: list[Entry] = []
         for number, part in enumerate(parts):
-            for index, row in enumerate(part.rows):
-                if (entry := reader.entry(row, part.folder)) is not None:
+            for index, row in part.numbered():
+                if (entry := reader.entry(row, index, part)) is not None:
                     self._places.append((number, index))
                     self._entries.append(entry)
         self.excluded = tuple(reader.account.excluded)
@@ -205,9 +210,8 @@ class DatasetQuestions:
         question = self._entries[index].question
         part, row = self._places[index]
         opened = self._parts[part]
-        return with_pictures(
-            question, self._read(opened.rows[row], self._official), self.benchmark, opened.folder
-        )
+        draft = self._read(as_row(opened.rows[row], opened), self._official)
+        return with_pictures(question, draft, self.benchmark, opened)
 
     def __iter__(self) -> Iterator[Question]:
         return (self[index] for index in range(len(self)))
@@ -252,8 +256,8 @@ class DatasetStream:
         reader = RowReader(*self._arguments, max_pixels=self.max_pixels)
         self.account = reader.account
         for part in self._parts:
-            for row in part.rows:
-                entry = reader.entry(row, part.folder)
+            for number, row in part.numbered():
+                entry = reader.entry(row, number, part)
                 if entry is None:
                     continue
                 if len(entry.question.images) > self.max_images:
@@ -262,19 +266,19 @@ class DatasetStream:
                         where=f"{self.benchmark.task}, {entry.question.key}",
                         expected=f"at most {self.max_images}", got=len(entry.question.images),
                     )  # fmt: skip
-                draft = reader.read(row, reader.official)
-                yield with_pictures(entry.question, draft, self.benchmark, part.folder)
+                draft = reader.read(as_row(row, part), reader.official)
+                yield with_pictures(entry.question, draft, self.benchmark, part)
         if not reader.account.loaded:
             raise _nothing_left(self.benchmark, reader.account, self._parts)
 
 
 def with_pictures(
-    question: Question, draft: Draft, benchmark: Benchmark, folder: Path | None
+    question: Question, draft: Draft, benchmark: Benchmark, source: Opened
 ) -> Question:
     """The question of a row with its pictures decoded."""
     where = f"{benchmark.task}, row {question.key}"
     images = tuple(
-        load_picture(picture, folder, f"{where}, picture {number}")
+        load_picture(picture, source, f"{where}, picture {number}")
         for number, picture in enumerate(draft.pictures, start=1)
     )
     return replace(question, images=images)
@@ -330,16 +334,57 @@ def load_benchmark(
     return DatasetStream(parts, reader) if streaming else DatasetQuestions(parts, reader)
 
 
+Loader = Callable[..., DatasetQuestions | DatasetStream]
+
+
+def loader(benchmark: Benchmark, read: Reader) -> Loader:
+    """The function that loads a data set; its arguments are those of ``load_benchmark``.
+
+    A data set without a published scoring rule has no argument ``scoring``.
+    """
+
+    def load(
+        path: str | Path | None = None,
+        split: str = next(iter(benchmark.splits)),
+        revision: str | None = None,
+        sub_tasks: Sequence[str] = (),
+        scoring: str = "strict",
+        streaming: bool = False,
+        strict: bool = False,
+        decode: bool = False,
+    ) -> DatasetQuestions | DatasetStream:
+        return load_benchmark(
+            benchmark, read, path=path, split=split, revision=revision, sub_tasks=sub_tasks,
+            scoring=scoring, streaming=streaming, strict=strict, decode=decode,
+        )  # fmt: skip
+
+    def load_strictly(
+        path: str | Path | None = None,
+        split: str = next(iter(benchmark.splits)),
+        revision: str | None = None,
+        sub_tasks: Sequence[str] = (),
+        streaming: bool = False,
+        strict: bool = False,
+        decode: bool = False,
+    ) -> DatasetQuestions | DatasetStream:
+        return load(path, split, revision, sub_tasks, "strict", streaming, strict, decode)
+
+    chosen: Loader = load if benchmark.rule else load_strictly
+    chosen.__doc__ = (
+        f"The questions of {benchmark.hub_id}; for the arguments see ``load_benchmark``."
+    )
+    return chosen
+
+
 def open_parts(
     benchmark: Benchmark, path: str | Path | None, split: str, revision: str | None,
     sub_tasks: Sequence[str], streaming: bool,
 ) -> list[Opened]:  # fmt: skip
     """The rows that are asked for, a part for each configuration that is read, columns checked."""
     local = None if path is None else Path(path)
-    configs: Sequence[str | None] = benchmark.configs
-    by_config = set(configs) <= set(benchmark.sub_tasks)
-    if by_config and sub_tasks:
-        configs = [config for config in configs if config in sub_tasks]
+    configs = benchmark.configs
+    if set(configs) <= set(benchmark.sub_tasks) and sub_tasks:
+        configs = tuple(config for config in configs if config in sub_tasks)
     if local is not None and not any(
         (local / str(config)).is_dir() for config in benchmark.configs
     ):
@@ -356,17 +401,17 @@ def open_parts(
                                  expected="a folder, or sub_tasks=… without it", got="nothing")  # fmt: skip
             opened = open_local(local, config, split, streaming)
         rows = with_columns(opened.rows, benchmark.columns, opened.where)
-        if sub_tasks and benchmark.sub_task_column:
-            column = benchmark.sub_task_column
-            rows = _selected(rows, column, frozenset(sub_tasks))
-        parts.append(Opened(rows, opened.where, opened.folder))
+        column = benchmark.sub_task_column
+        wanted = (
+            (column, frozenset(sub_tasks))
+            if sub_tasks and column and config not in sub_tasks
+            else None
+        )
+        below = tuple(
+            b.format(config=config or "", split=split).strip("/") for b in benchmark.picture_folders
+        )
+        parts.append(replace(opened, rows=rows, below=below, config=config, wanted=wanted))
     return parts
-
-
-def _selected(rows: Any, column: str, wanted: frozenset[str]) -> Any:
-    if hasattr(rows, "select"):
-        return rows.select([i for i, value in enumerate(rows[column]) if value in wanted])
-    return rows.filter(lambda value: value in wanted, input_columns=column)
 
 
 def _nothing_left(benchmark: Benchmark, account: Account, parts: Sequence[Opened]) -> InputError:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from perl_env.errors import InputError
 from perl_env.tasks.benchmark import Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import Column, Kind, texts
-from perl_env.tasks.dataset_questions import DatasetQuestions, DatasetStream, load_benchmark
+from perl_env.tasks.dataset_questions import loader
 from perl_env.tasks.row_parts import (
     as_texts,
     gold_letter,
@@ -49,23 +47,6 @@ _ANALYSIS_FIRST = (
 )
 
 
-def mantis_eval(
-    path: str | Path | None = None,
-    split: str = "test",
-    revision: str | None = None,
-    sub_tasks: tuple[str, ...] = (),
-    scoring: str = "strict",
-    streaming: bool = False,
-    strict: bool = False,
-    decode: bool = False,
-) -> DatasetQuestions | DatasetStream:
-    """The questions of Mantis-Eval; for the arguments see ``load_benchmark``."""
-    return load_benchmark(
-        MANTIS_EVAL, draft, path=path, split=split, revision=revision, sub_tasks=sub_tasks,
-        scoring=scoring, streaming=streaming, strict=strict, decode=decode,
-    )  # fmt: skip
-
-
 def draft(row: Row, official: bool) -> Draft:
     """The question of a row.
 
@@ -93,3 +74,6 @@ def draft(row: Row, official: bool) -> Draft:
         facts={"question_type": kind, "category": row["category"]},
         instruction=instruction if official else None,
     )  # fmt: skip
+
+
+mantis_eval = loader(MANTIS_EVAL, draft)

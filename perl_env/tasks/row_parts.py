@@ -118,6 +118,21 @@ def split_options(text: str, column: str) -> tuple[str, tuple[str, ...]]:
     return "\n".join(lines[:start]).rstrip(), tuple(option.strip() for option in options)
 
 
+def without_choices(text: str, listed: Sequence[str]) -> str | None:
+    r"""A text up to its choices, which are its end; ``None`` where they are not.
+
+    Args:
+        text: question and choices.
+        listed: the choices with their letters, in turn.
+
+    >>> without_choices("Which?\n(A) red\n(B)  blue\n", ["(A) red", "(B) blue"])
+    'Which?'
+    """
+    words = r"\s+".join(r"\s*".join(map(re.escape, choice.split(" ", 1))) for choice in listed)
+    found = re.search(rf"(?:^|\s){words}\s*$", text)
+    return text[: found.start()].rstrip() if found else None
+
+
 def hoisted(texts: Sequence[str], n_images: int, column: str) -> tuple[str, ...]:
     """Texts for images that are shown first: placeholders are numbered, a header of them is left out.
 

@@ -134,7 +134,7 @@ def test_a_column_that_is_missing_or_of_another_type_is_named(fixture, task, tmp
     for column in fixture.benchmark.columns:
         from datasets import Value
 
-        whole = dataset(fixture.benchmark, fixture.rows)
+        whole = dataset(fixture.benchmark, fixture.rows, plain=True)
         without = whole.remove_columns(column.name)
         numbers = without.add_column(column.name, [1.5] * len(whole))
         for rows, got in (
