@@ -9,7 +9,7 @@ from perl_env.order_class import OrderClass
 from perl_env.question import LETTERS
 from perl_env.tasks.benchmark import Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import Column, Kind, pictures, texts
-from perl_env.tasks.dataset_questions import loader
+from perl_env.tasks.dataset_loading import loader
 from perl_env.tasks.order_classes import borne_out
 from perl_env.tasks.row_parts import (
     as_texts,

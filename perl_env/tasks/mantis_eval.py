@@ -5,7 +5,7 @@ from __future__ import annotations
 from perl_env.errors import InputError
 from perl_env.tasks.benchmark import Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import Column, Kind, texts
-from perl_env.tasks.dataset_questions import loader
+from perl_env.tasks.dataset_loading import loader
 from perl_env.tasks.row_parts import (
     as_texts,
     gold_letter,

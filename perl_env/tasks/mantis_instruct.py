@@ -11,7 +11,7 @@ from perl_env.question import LETTERS
 from perl_env.references import mentioned_slots, parse_references, parse_slot
 from perl_env.tasks.benchmark import CONFIG, Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import Column, Kind, texts
-from perl_env.tasks.dataset_questions import loader
+from perl_env.tasks.dataset_loading import loader
 from perl_env.tasks.order_classes import borne_out
 from perl_env.tasks.row_parts import (
     gold_letter,

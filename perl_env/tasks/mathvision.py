@@ -7,7 +7,7 @@ import re
 from perl_env.order_class import OrderClass
 from perl_env.tasks.benchmark import Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import Column, Kind, texts
-from perl_env.tasks.dataset_questions import loader
+from perl_env.tasks.dataset_loading import loader
 from perl_env.tasks.row_parts import as_texts, gold_letter, needed_pictures, needed_text
 
 _SUBJECTS = (

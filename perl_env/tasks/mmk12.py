@@ -6,7 +6,7 @@ from perl_env.errors import InputError
 from perl_env.order_class import OrderClass
 from perl_env.tasks.benchmark import Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import Column, Kind, texts
-from perl_env.tasks.dataset_questions import loader
+from perl_env.tasks.dataset_loading import loader
 from perl_env.tasks.row_parts import hoisted, needed_pictures, needed_text, split_options
 
 _SINGLE = SubTask(OrderClass.SINGLE)

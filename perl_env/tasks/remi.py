@@ -11,7 +11,7 @@ from perl_env.question import LETTERS
 from perl_env.references import mentioned_slots
 from perl_env.tasks.benchmark import Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import pictures, texts
-from perl_env.tasks.dataset_questions import loader
+from perl_env.tasks.dataset_loading import loader
 from perl_env.tasks.row_parts import hoisted, leading_pictures, needed_text
 
 _IMAGES = tuple(f"image_{number}" for number in range(1, 7))
