@@ -116,8 +116,12 @@ def _check_environment(run: Run) -> QuestionSource | None:
     env, settings = run.config.env, dict(run.config.env_config)
     if isinstance(env, str) and env.removeprefix("perl_env:").startswith("perl/"):
         source = make_env(env.removeprefix("perl_env:"), **settings).source
-        if excluded := getattr(source, "excluded_counts", None):
-            logger.warning("%s: rows left out, by reason: %s", env, dict(excluded))
+        for how in ("excluded", "malformed"):
+            if counts := getattr(source, f"{how}_counts", None):
+                logger.warning("%s: %s rows left out, by reason: %s", env, how, dict(counts))
+        if not isinstance(source, QuestionSource):
+            raise InputError("questions of unknown number", where="environment.env_config.streaming",
+                             expected="questions by index", got="a stream")  # fmt: skip
         return source
     return None
 

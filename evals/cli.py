@@ -40,6 +40,12 @@ TABLE_WIDTH = 190
 
 app.command("tasks-path")(tasks_path)
 
+TaskSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="An argument of the task, such as path=/data/blink; as often as needed."
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
 
 
@@ -51,12 +57,17 @@ def list_tasks(
     split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
     limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = 5,
     strict: Annotated[
-        bool, typer.Option("--strict", help="A folder's unusable row is an error.")
+        bool, typer.Option("--strict", help="An unusable or malformed row is an error.")
     ] = False,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Count its questions, and list every row left out.")
+    ] = False,
+    task_settings: TaskSettings = None,
 ) -> None:
     """List the tasks, or a task's first questions and the rows that it left out."""
     from rich.table import Table
 
+    from evals.task_statistics import show_statistics, tell_left_out
     from perl_env.registration import TASKS, load_source
 
     if task is None:
@@ -65,7 +76,12 @@ def list_tasks(
             table.add_row(each.name, each.summary)
         console.print(table)
         return
-    source = load_source(task, split=split, **({"strict": True} if strict else {}))
+    source = load_source(
+        task,
+        **{"split": split}
+        | ({"strict": True} if strict else {})
+        | key_values(task_settings, "--set"),
+    )
     table = Table("index", "kind", "order class", "images", "question", "gold")
     for index in range(min(limit, len(source))):
         question = source[index]
@@ -75,15 +91,9 @@ def list_tasks(
         )  # fmt: skip
     console.print(table)
     console.print(f"{len(source)} questions", highlight=False)
-    tell_excluded(source)
-
-
-def tell_excluded(source: object) -> None:
-    """Count and list the rows that a data set left out."""
-    excluded = getattr(source, "excluded", ())
-    console.print(f"{len(excluded)} rows left out", highlight=False)
-    for row in excluded:
-        console.print(f"  line {row.line}: {row.reason}", markup=False, highlight=False)
+    if stats:
+        show_statistics(console, source)
+    tell_left_out(console, source, every=stats)
 
 
 @app.command()
@@ -181,24 +191,26 @@ def evaluate(
     ray: Annotated[
         int, typer.Option(min=0, help="Share the work among so many copies of the model over Ray.")
     ] = 0,
+    task_settings: TaskSettings = None,
 ) -> None:
     """Measure a model's order-robustness; the same command continues a run that was stopped."""
     _quiet()
     from agents.engines import SamplingParams
     from evals.harness import run_evaluation
     from evals.report import summary_table
+    from evals.task_statistics import tell_left_out
     from perl_env.registration import load_source
 
     where = {"task": task, "split": split, "seed": seed}
-    where |= {} if scoring is None else {"scoring": scoring}
+    where |= ({} if scoring is None else {"scoring": scoring}) | key_values(task_settings, "--set")
     source = load_source(**where, **({"strict": True} if strict and Path(task).is_dir() else {}))  # type: ignore[arg-type]
     if hasattr(source, "excluded"):
-        tell_excluded(source)
+        tell_left_out(console, source)
     questions, tasks = questions_and_tasks(source, limit)
     if dry_run:
         show_cost(model, questions, orders, repeats, seed, strict, max_new_tokens, instruction)
         return
-    settings = {"max_images": source.max_images, **key_values(engine_settings or ())}
+    settings = {"max_images": source.max_images, **key_values(engine_settings, "--engine-set")}
     with (
         progress_display() as show,
         evaluation_engine(model, ray, engine_kind, settings) as engine,
@@ -253,22 +265,32 @@ def show_cost(
         console.print(line, highlight=False)
 
 
-def key_values(pairs: Sequence[str]) -> dict[str, Any]:
+def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
     """Settings that were given as key=value; a value is read as YAML.
+
+    Args:
+        pairs: what was given.
+        option: by which option, for the error.
 
     Raises:
         InputError: one is no such pair.
+
+    >>> key_values(["path=/data/blink", "sub_tasks=[Jigsaw]"], "--set")
+    {'path': '/data/blink', 'sub_tasks': ['Jigsaw']}
     """
     import yaml
 
     found: dict[str, Any] = {}
-    for pair in pairs:
+    for pair in pairs or ():
         key, equals, value = pair.partition("=")
         if not (key and equals):
+            raise InputError("no setting", where=option, expected="key=value", got=repr(pair))
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
             raise InputError(
-                "no setting", where="--engine-set", expected="key=value", got=repr(pair)
-            )
-        found[key] = yaml.safe_load(value)
+                "value is no YAML", where=f"{option} {key}", expected="key=value", got=repr(value)
+            ) from error
     return found
 
 
@@ -463,6 +485,7 @@ def _plain(text: str, limit: int = 60) -> str:
 def main() -> None:
     """Run the command; wrong input ends with one line and exit code 2."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # models are folders: nothing is looked up
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     try:
         app()
     except InputError as error:

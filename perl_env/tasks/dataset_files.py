@@ -90,7 +90,7 @@ def open_hub(
         raise InputError(
             "data set cannot be fetched from the hub", where=where,
             expected="path=… of a local copy, or a network"
-            + (" (HF_HUB_OFFLINE is set: nothing is fetched)" if os.environ.get("HF_HUB_OFFLINE") else ""),
+            + (" (HF_HUB_OFFLINE is set; HF_HUB_OFFLINE=0 lets it be fetched)" if os.environ.get("HF_HUB_OFFLINE") else ""),
             got=f"{type(error).__name__}: {shorten(error, 80)}",
         ) from error  # fmt: skip
     return open_local(folder, config, split, streaming)

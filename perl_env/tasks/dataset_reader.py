@@ -36,7 +36,7 @@ class LeftOut:
     @property
     def place(self) -> str:
         """Where the row is, for a list."""
-        return f"row {self.row}"
+        return self.row if self.row.startswith("row-") else f"row {self.row}"
 
 
 @dataclass
