@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from evals.errors import EvaluationStoppedError
+from evals.prepare_command import prepare
 from perl_env.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 #: The paper's table has eleven columns.
 TABLE_WIDTH = 190
+
+app.command("prepare")(prepare)
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
 
@@ -102,7 +105,7 @@ def train(
     """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
     import yaml
 
-    _quiet(rllib=True)
+    quiet(rllib=True)
     from agents.run_config import config_from_dict, read_settings
     from agents.training import dry_run as compare_only
     from agents.training import train as run_training
@@ -159,7 +162,7 @@ def evaluate(
     ] = 0,
 ) -> None:
     """Measure a model's order-robustness; the same command continues a run that was stopped."""
-    _quiet()
+    quiet()
     from agents.engines import SamplingParams
     from evals.harness import run_evaluation
     from evals.report import summary_table
@@ -295,7 +298,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 1,
 ) -> None:
     """Measure the embedded model, train it with and without permutation, measure again."""
-    _quiet(rllib=True)
+    quiet(rllib=True)
     from evals.demo import DemoSettings, run_demo
     from evals.demo_display import show_result
 
@@ -397,7 +400,7 @@ def training_display(steps: int) -> Iterator[Callable]:
         yield row
 
 
-def _quiet(rllib: bool = False) -> None:
+def quiet(rllib: bool = False) -> None:
     """Keep the libraries' own progress bars and advice out of ours."""
     import transformers
 

@@ -79,8 +79,8 @@ TASKS: dict[str, Task] = {
             "perl_env.tasks.mixture:MixtureQuestions",
             "several tasks, each as often as its weight says (tasks={name: weight})",
         ),
-        Task("perl/Folder-v0", "perl_env.tasks.folder:FolderQuestions",
-             "your own folder: questions.jsonl and pictures (path=…)"),
+        Task("perl/Folder-v0", "perl_env.tasks.folder_dataset:folder_questions",
+             "your own folder: questions.jsonl and pictures, or a saved data set (path=…)"),
     )
 }  # fmt: skip
 
