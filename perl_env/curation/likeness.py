@@ -1,51 +1,83 @@
-"""Which pictures are the same one, by their perceptual hashes."""
+"""Which pictures are the same one: perceptual hashes and mean colours.
+
+The phash of the ``imagehash`` library (64 bits: the low frequencies of the cosine transform of the grey
+picture) survives another size or compression. It does not see colours, so that a red and a blue ball have
+one phash; the mean colours of a grid of 4 × 4 have to agree as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
-#: Colour hashes of one picture differ by at most so many of 42 bits: each of 14 shares is told in 3 bits,
-#: and a share at a bin's edge may change all of its own.
-COLOUR_DISTANCE = 6
+#: Mean colours of one picture, at another size or after JPEG, differ by less (of 255).
+COLOUR_DISTANCE = 12
+_GRID = (4, 4)
 _BLOCK = 1 << 22  # comparisons at a time
 
 
-class PictureSet:
-    """Pictures among which like ones are found.
+@dataclass(frozen=True)
+class Hashes:
+    """What pictures are compared by.
 
-    Args:
-        phashes: 64-bit numbers.
-        colours: the colour hash of each.
-        distance: by how many bits phashes of one picture may differ.
+    Attributes:
+        phashes: uint64 [...].
+        colours: uint8 [..., 48].
     """
 
-    def __init__(self, phashes: Sequence[int], colours: Sequence[int], distance: int):
-        self.phashes = np.array(phashes, np.uint64)
-        self.colours = np.array(colours, np.uint64)
-        self.distance = distance
+    phashes: np.ndarray
+    colours: np.ndarray
 
-    def like(self, phashes: Sequence[int], colours: Sequence[int]) -> np.ndarray:
-        """For each of these pictures the first like one's place in the set, or -1; int64 [pictures]."""
-        found = np.full(len(phashes), -1, np.int64)
-        if not len(self.phashes):
-            return found
-        step = max(1, _BLOCK // len(self.phashes))
-        for start in range(0, len(phashes), step):
-            rows = slice(start, start + step)
-            alike = self.alike(np.array(phashes[rows], np.uint64), np.array(colours[rows], np.uint64))  # fmt: skip
-            found[rows] = np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
+    @classmethod
+    def of(cls, phashes: Sequence[int], colours: Sequence[str]) -> Hashes:
+        """From numbers and hexadecimal texts, as ``picture_hashes`` gives them."""
+        values = np.frombuffer(b"".join(map(bytes.fromhex, colours)), np.uint8)
+        return cls(np.array(phashes, np.uint64), values.reshape(len(colours), 3 * _GRID[0] * _GRID[1]))  # fmt: skip
+
+    def __getitem__(self, which) -> Hashes:
+        return Hashes(self.phashes[which], self.colours[which])
+
+    def __len__(self) -> int:
+        return len(self.phashes)
+
+
+def picture_hashes(image: np.ndarray) -> tuple[int, str]:
+    """The perceptual hash (64 bits) and the mean colours (hexadecimal) of a picture."""
+    import imagehash
+
+    picture = Image.fromarray(image)
+    means = np.asarray(picture.resize(_GRID, Image.Resampling.BOX))
+    return int(str(imagehash.phash(picture)), 16), means.tobytes().hex()
+
+
+def same_picture(one: Hashes, others: Hashes, distance: int) -> np.ndarray:
+    """Whether pictures are the same one; the shapes of ``phashes`` broadcast.
+
+    Args:
+        one: pictures.
+        others: pictures to which they are compared.
+        distance: by how many bits phashes of one picture may differ.
+    """
+    near = np.bitwise_count(np.bitwise_xor(one.phashes, others.phashes)) <= distance
+    places = np.nonzero(near)  # few: colours are compared there alone
+    a = np.broadcast_to(one.colours, (*near.shape, one.colours.shape[-1]))[places]
+    b = np.broadcast_to(others.colours, (*near.shape, others.colours.shape[-1]))[places]
+    near[places] = (np.abs(a.astype(np.int16) - b) <= COLOUR_DISTANCE).all(axis=-1)
+    return near
+
+
+def first_like(pictures: Hashes, known: Hashes, distance: int) -> np.ndarray:
+    """For each picture the place of the first like one among the known, or -1; int64 [pictures]."""
+    found = np.full(len(pictures), -1, np.int64)
+    if not len(known):
         return found
-
-    def alike(self, phashes: np.ndarray, colours: np.ndarray) -> np.ndarray:
-        """Whether each of these pictures is like each of the set; bool [pictures, set]."""
-        return same_picture(
-            phashes[:, None], colours[:, None], self.phashes, self.colours, self.distance
-        )
-
-
-def same_picture(phash, colour, other_phash, other_colour, distance: int) -> np.ndarray:
-    """Whether hashes are near enough to be of one picture; broadcasts over uint64 arrays."""
-    near = np.bitwise_count(np.bitwise_xor(phash, other_phash)) <= distance
-    return near & (np.bitwise_count(np.bitwise_xor(colour, other_colour)) <= COLOUR_DISTANCE)
+    step = max(1, _BLOCK // len(known))
+    for start in range(0, len(pictures), step):
+        rows = slice(start, start + step)
+        some = pictures[rows]
+        alike = same_picture(Hashes(some.phashes[:, None], some.colours[:, None]), known, distance)
+        found[rows] = np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
+    return found

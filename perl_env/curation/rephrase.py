@@ -109,7 +109,7 @@ def by_rule(question: Question, n_options: int = 4, seed: int = 0) -> dict[str, 
 
     >>> grey = np.zeros((2, 2, 3), "uint8")
     >>> by_rule(Question((grey, grey), "How many dogs are there in both images?", "3"))["options"]
-    ('2', '3', '4', '5')
+    ('0', '1', '2', '3')
     """
     gold = question.answer.strip().lower()
     if question.order_class is OrderClass.INDEX_LIST:

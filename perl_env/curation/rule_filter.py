@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from perl_env.curation.likeness import PictureSet, same_picture
+from perl_env.curation.likeness import Hashes, first_like, same_picture
 from perl_env.curation.outcome import Outcome
 from perl_env.curation.settings import RuleSettings
 from perl_env.curation.survey import Facts
@@ -58,14 +58,8 @@ def _shared_with(
     benchmarks: Sequence[Facts], facts: Sequence[Facts], settings: RuleSettings
 ) -> list[str]:
     """For each question what it shares with a benchmark; "" where it shares nothing."""
-    known = PictureSet(
-        [h for one in benchmarks for h in one.phashes],
-        [c for one in benchmarks for c in one.colours], settings.duplicate_distance,
-    )  # fmt: skip
     texts = {one.text for one in benchmarks if one.words >= OVERLAP_WORDS}
-    found = known.like(
-        [h for one in facts for h in one.phashes], [c for one in facts for c in one.colours]
-    )
+    found = first_like(_hashes(facts), _hashes(benchmarks), settings.duplicate_distance)
     reasons, start = [], 0
     for one in facts:
         end = start + len(one.phashes)
@@ -74,6 +68,13 @@ def _shared_with(
         reasons.append("picture of a benchmark" if picture else "text of a benchmark" if text else "")  # fmt: skip
         start = end
     return reasons
+
+
+def _hashes(facts: Sequence[Facts]) -> Hashes:
+    """Of all pictures of all questions, one after the other."""
+    return Hashes.of(
+        [h for one in facts for h in one.phashes], [c for one in facts for c in one.colours]
+    )
 
 
 def _duplicates(facts: Sequence[Facts], distance: int) -> Iterator[tuple[int, str]]:
@@ -93,21 +94,22 @@ def _duplicates(facts: Sequence[Facts], distance: int) -> Iterator[tuple[int, st
 
 def _within(places: list[int], facts: Sequence[Facts], distance: int) -> Iterator[tuple[int, str]]:
     """The duplicates among questions of one text and number of pictures."""
-    phashes = np.array([facts[place].phashes for place in places], np.uint64)
-    colours = np.array([facts[place].colours for place in places], np.uint64)
+    flat = _hashes([facts[place] for place in places])
+    n = len(flat) // len(places)
+    hashes = Hashes(flat.phashes.reshape(-1, n), flat.colours.reshape(len(places), n, -1))
     answers = np.array([facts[place].answer for place in places])
     contradicted = np.zeros(len(places), bool)
     repeated = np.zeros(len(places), bool)
     for i in range(len(places)):
         later = slice(i + 1, None)
-        same = same_picture(phashes[i], colours[i], phashes[later], colours[later], distance).all(axis=1)  # fmt: skip
+        same = same_picture(hashes[i], hashes[later], distance).all(axis=1)
         agrees = answers[later] == answers[i]
         if (same & ~agrees).any():
             contradicted[i] = True
             contradicted[later] |= same & ~agrees
         if repeated[i]:
             continue
-        repeated[later] |= agrees & (same | _in_any_order(i, phashes, colours, distance))
+        repeated[later] |= agrees & (same | _in_any_order(hashes[i], hashes[later], distance))
     for i, place in enumerate(places):
         if contradicted[i]:
             yield place, "same question with another answer"
@@ -115,14 +117,12 @@ def _within(places: list[int], facts: Sequence[Facts], distance: int) -> Iterato
             yield place, "duplicate"
 
 
-def _in_any_order(i: int, phashes: np.ndarray, colours: np.ndarray, distance: int) -> np.ndarray:
-    """Which of the later questions show the pictures of question ``i``, each once; bool [later]."""
-    later = slice(i + 1, None)
-    free = np.ones(phashes[later].shape, bool)
+def _in_any_order(one: Hashes, others: Hashes, distance: int) -> np.ndarray:
+    """Which of the other questions show the pictures of this one, each once; bool [others]."""
+    free = np.ones(others.phashes.shape, bool)
     whole = np.ones(len(free), bool)
-    for phash, colour in zip(phashes[i], colours[i], strict=True):
-        match = free & same_picture(phash, colour, phashes[later], colours[later], distance)
-        first = match.argmax(axis=1)
+    for slot in range(len(one)):
+        match = free & same_picture(one[slot], others, distance)
         whole &= match.any(axis=1)
-        free[np.arange(len(free)), first] &= ~match.any(axis=1)
+        free[np.arange(len(free)), match.argmax(axis=1)] &= ~match.any(axis=1)
     return whole

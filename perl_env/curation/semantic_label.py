@@ -55,11 +55,12 @@ class Labels:
     """What a person decided.
 
     Attributes:
-        decided: the class of each question that has one.
+        decided: the fields that each decided question gets: its class and, where the person says so,
+            what its index lists mean.
         lines: everything in the file, by key, as it stands there.
     """
 
-    decided: Mapping[str, OrderClass]
+    decided: Mapping[str, Mapping[str, Any]]
     lines: Mapping[str, Mapping[str, Any]]
 
 
@@ -69,7 +70,7 @@ def read_labels(path: Path) -> Labels:
     Raises:
         InputError: a line is no JSON, names no question, or a class that is none.
     """
-    decided: dict[str, OrderClass] = {}
+    decided: dict[str, Mapping[str, Any]] = {}
     lines: dict[str, Mapping[str, Any]] = {}
     if not path.exists():
         return Labels(decided, lines)
@@ -88,7 +89,8 @@ def read_labels(path: Path) -> Labels:
             if name not in tuple(OrderClass):
                 raise InputError("unknown order class", where=where,
                                  expected=f"one of {', '.join(OrderClass)}, or null", got=name)  # fmt: skip
-            decided[key] = OrderClass(name)
+            meaning = {"index_list": line["index_list"]} if line.get("index_list") else {}
+            decided[key] = {"order_class": OrderClass(name), **meaning}
     return Labels(decided, lines)
 
 
@@ -134,7 +136,7 @@ def _decide(
     question: Question,
     rule: Classification,
     said: Any,
-    human: OrderClass | None,
+    human: Mapping[str, Any] | None,
     settings: LabelSettings,
 ) -> Outcome:
     source = question.order_class if settings.trust_source else None
@@ -145,7 +147,7 @@ def _decide(
         "model_problem": str(said) if isinstance(said, ValueError) else None,
     }  # fmt: skip
     if human is not None:
-        return _settled(question, human, "by a person", note, strict=True)
+        return _as_told(question, human, note)
     if rule.certain:
         if source not in (None, rule.order_class):
             return Outcome(question.key, False, "rules and source disagree", note=note)
@@ -159,24 +161,26 @@ def _decide(
     return Outcome(question.key, False, "nobody is certain", note=note)
 
 
+def _as_told(question: Question, told: Mapping[str, Any], note: Mapping[str, Any]) -> Outcome:
+    """The question as a person wants it; what cannot be is an error, since the line can be mended."""
+    if told["order_class"] is OrderClass.MALFORMED:
+        return Outcome(question.key, False, "malformed, by a person", note=note)
+    changes = {name: value for name, value in told.items() if value != getattr(question, name)}
+    try:
+        checked(changed(question, changes))
+    except InputError as error:
+        raise InputError("label cannot be used", where=f"{FILE}, question {question.key!r}",
+                         expected="a class with which the question can be asked",
+                         got=f"{told['order_class']}: {error}") from error  # fmt: skip
+    return Outcome(question.key, True, "by a person", changes, note)
+
+
 def _settled(
-    question: Question,
-    order_class: OrderClass,
-    by: str,
-    note: Mapping[str, Any],
-    strict: bool = False,
+    question: Question, order_class: OrderClass, by: str, note: Mapping[str, Any]
 ) -> Outcome:
     """The question with its class, if it can be asked with it."""
-    if order_class is OrderClass.MALFORMED:
-        return Outcome(question.key, False, f"malformed, {by}", note=note)
     changes = {} if order_class is question.order_class else {"order_class": order_class}
-    if strict:  # a person can mend the line
-        try:
-            checked(changed(question, changes))
-        except InputError as error:
-            raise InputError(error.what, where=f"{FILE}, question {question.key!r}",
-                             expected="a class with which it can be asked", got=f"{order_class}: {error}") from error  # fmt: skip
-    elif wrong := problem(question, changes):
+    if wrong := problem(question, changes):
         return Outcome(
             question.key, False, f"cannot be asked as its class says: {wrong}", note=note
         )

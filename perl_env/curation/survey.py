@@ -1,9 +1,4 @@
-"""What the rules want to know of a question, taken down once: numbers, sizes, texts, picture hashes.
-
-Pictures are compared by two perceptual hashes of the ``imagehash`` library: the 64 bits of the phash (low
-frequencies of the cosine transform of the grey picture), which survive another size or compression, and
-the colour hash beside it, since two pictures that differ in colour alone have one phash.
-"""
+"""What the rules want to know of a question, taken down once: numbers, sizes, texts, picture hashes."""
 
 from __future__ import annotations
 
@@ -17,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from perl_env.answer_text import content_key
+from perl_env.curation.likeness import picture_hashes
 from perl_env.curation.sources import Sources
 from perl_env.curation.workspace import Journal, fingerprint
 from perl_env.grading import gold_slot
@@ -46,7 +42,7 @@ class Facts:
         characters: of text and options.
         answer: what the gold says, in one spelling.
         phashes: of each picture, 64 bits.
-        colours: the colour hash of each picture.
+        colours: mean colours of each picture.
         pixels: a digest of all pictures, exact.
     """
 
@@ -62,7 +58,7 @@ class Facts:
     characters: int
     answer: str
     phashes: tuple[int, ...]
-    colours: tuple[int, ...]
+    colours: tuple[str, ...]
     pixels: str
 
 
@@ -116,16 +112,6 @@ def gold_place(question: Question) -> str:
     if question.options and question.answer in LETTERS:
         return f"option {question.answer}"
     return "open"
-
-
-def picture_hashes(image: np.ndarray) -> tuple[int, int]:
-    """The perceptual hash (64 bits) and the colour hash (42 bits) of a picture."""
-    import imagehash
-    from PIL import Image
-
-    picture = Image.fromarray(image)
-    colours = imagehash.colorhash(picture, binbits=3).hash.flatten()
-    return int(str(imagehash.phash(picture)), 16), int("".join("01"[int(b)] for b in colours), 2)
 
 
 def pixels_digest(question: Question) -> str:

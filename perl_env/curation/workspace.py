@@ -36,13 +36,17 @@ class Workspace:
     """The folder, locked against a second process while it is open.
 
     Raises:
-        InputError: the path is no folder, or another process works there.
+        InputError: the path is no folder, another process works there, or something else lies there.
     """
 
     def __init__(self, path: str | Path):
         import filelock
 
         self.path = Path(path)
+        if self.path.is_dir() and any(self.path.iterdir()) and not (self.path / STAGES).is_dir():
+            raise InputError("folder holds something else", where=str(self.path),
+                             expected="a new or empty folder, or an earlier preparation",
+                             got=", ".join(sorted(p.name for p in self.path.iterdir())[:5]))  # fmt: skip
         try:
             (self.path / STAGES).mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
