@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from evals.errors import EvaluationStoppedError
+from evals.prepare_command import prepare
 from evals.tasks_path import tasks_path
 from perl_env.errors import InputError
 
@@ -39,6 +40,7 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 TABLE_WIDTH = 190
 
 app.command("tasks-path")(tasks_path)
+app.command("prepare")(prepare)
 
 TaskSettings = Annotated[
     list[str] | None,
@@ -118,7 +120,7 @@ def train(
     """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
     import yaml
 
-    _quiet(rllib=True)
+    quiet(rllib=True)
     from agents.run_config import config_from_dict, read_settings
     from agents.training import check_budget
     from agents.training import dry_run as compare_only
@@ -194,7 +196,7 @@ def evaluate(
     task_settings: TaskSettings = None,
 ) -> None:
     """Measure a model's order-robustness; the same command continues a run that was stopped."""
-    _quiet()
+    quiet()
     from agents.engines import SamplingParams
     from evals.harness import run_evaluation
     from evals.report import summary_table
@@ -360,7 +362,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 1,
 ) -> None:
     """Measure the embedded model, train it with and without permutation, measure again."""
-    _quiet(rllib=True)
+    quiet(rllib=True)
     from evals.demo import DemoSettings, run_demo
     from evals.demo_display import show_result
 
@@ -462,7 +464,7 @@ def training_display(steps: int) -> Iterator[Callable]:
         yield row
 
 
-def _quiet(rllib: bool = False) -> None:
+def quiet(rllib: bool = False) -> None:
     """Keep the libraries' own progress bars and advice out of ours."""
     import transformers
 

@@ -162,7 +162,7 @@ class OpenAIEngine:
                 yield call, row
 
     def stream(
-        self, prompts: Iterable[Prompt], counts: Sequence[int], sampling: SamplingParams
+        self, prompts: Iterable[Prompt], counts: Iterable[int], sampling: SamplingParams
     ) -> Iterator[tuple[int, list[Reply]]]:
         """The number of a prompt and some of its replies, one answer of the server after the other.
 
@@ -170,8 +170,8 @@ class OpenAIEngine:
         under way are waited for, and what they bring still comes before the exception.
 
         Args:
-            prompts: as many as ``counts`` has entries.
-            counts: how many replies each one gets.
+            prompts: what is asked; gone through in another thread.
+            counts: how many replies each one gets; as many as there are prompts.
             sampling: how they are drawn.
 
         Raises:

@@ -296,7 +296,7 @@ def write_folder(questions: Iterable[Question], path: str | Path, split: str | N
     with open(unfinished, "w", encoding="utf-8") as file:
         for question in questions:
             names = [_write_picture(folder, image) for image in question.images]
-            file.write(json.dumps(_as_row(question, names, split), ensure_ascii=False) + "\n")
+            file.write(json.dumps(as_row(question, names, split), ensure_ascii=False) + "\n")
     os.replace(unfinished, target)
     return target
 
@@ -309,7 +309,8 @@ def _write_picture(folder: Path, image: np.ndarray) -> str:
     return name
 
 
-def _as_row(question: Question, names: list[str], split: str | None) -> dict[str, object]:
+def as_row(question: Question, names: list[str], split: str | None) -> dict[str, object]:
+    """The columns that are not as a missing one says, by their names in docs/folder.md."""
     row: dict[str, object] = {
         "images": names,
         "question": question.text,
