@@ -322,10 +322,18 @@ def evaluation_engine(
 def report(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of evaluations; the first is the baseline."),
+        typer.Argument(
+            help="Folders of evaluations, the first the baseline, and of training runs for their curves."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The HTML file; of a table a .md or .csv file.")
+    ] = None,
+    exports: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for plots as PNG and SVG, tables as CSV, a model card's section."
+        ),
     ] = None,
     table: Annotated[
         bool, typer.Option("--table", help="The paper's table: the runs beside published figures.")
@@ -341,7 +349,10 @@ def report(
         raise InputError("nothing to report" if not runs else "no file to write",
                          where="RUNS" if not runs else "--out",
                          expected="at least one folder" if not runs else "an HTML file", got="none")  # fmt: skip
-    console.print(f"report: {report_directories(runs, out)}", markup=False, highlight=False)
+    written = report_directories(runs, out, exports)
+    console.print(f"report: {written}", markup=False, highlight=False)
+    if exports is not None:
+        console.print(f"exports: {exports}", markup=False, highlight=False)
 
 
 def _paper_table(runs: list[Path], out: Path | None) -> None:
