@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,7 @@ class LearnerBatch:
         reference_logprobs: float32 [B, T] under the frozen reference; None without one.
         recomputed_logprobs: float32 [B, T] under the weights that drew the replies, by the learner;
             None where the update's own pass gives them.
+        idle: whether it only keeps a learner in step with others that share its model.
     """
 
     replies: ReplyBatch
@@ -55,6 +56,7 @@ class LearnerBatch:
     image_counts: torch.Tensor
     reference_logprobs: torch.Tensor | None = None
     recomputed_logprobs: torch.Tensor | None = None
+    idle: bool = False
 
 
 def rows_of(
@@ -84,44 +86,30 @@ def rows_of(
     ]  # fmt: skip
 
 
-def micro_batches(
-    rows: Sequence[Row],
-    max_tokens: int,
-    processor: PromptProcessor,
-    temperature: float,
-    device: torch.device,
-) -> Iterator[LearnerBatch]:
-    """``rows`` as batches on ``device`` that pass through the model one after the other.
+def split_rows(rows: Sequence[Row], max_tokens: int) -> list[list[Row]]:
+    """``rows`` in parts that pass through the model one after the other.
 
     Args:
         rows: those of one prompt beside each other.
-        max_tokens: of a batch, each prompt counted once. A single reply that has more passes alone.
-        processor: of the model.
-        temperature: of the sampler.
-        device: of the tensors.
+        max_tokens: of a part, each prompt counted once. A single reply that has more passes alone.
     """
-    for batch in _within_budget(rows, max_tokens):
-        yield _collate(batch, processor, temperature, device)
-
-
-def _within_budget(rows: Sequence[Row], max_tokens: int) -> Iterator[list[Row]]:
-    batch: list[Row] = []
+    parts: list[list[Row]] = []
     tokens = 0
     for row in rows:
-        new_prompt = not batch or batch[-1].prompt is not row.prompt
+        new_prompt = not parts or parts[-1][-1].prompt is not row.prompt
         cost = len(row.token_ids) + new_prompt * len(row.prompt)
-        if batch and tokens + cost > max_tokens:
-            yield batch
-            batch, tokens, cost = [], 0, len(row.token_ids) + len(row.prompt)
-        batch.append(row)
+        if not parts or tokens + cost > max_tokens:
+            parts.append([])
+            tokens, cost = 0, len(row.token_ids) + len(row.prompt)
+        parts[-1].append(row)
         tokens += cost
-    if batch:
-        yield batch
+    return parts
 
 
-def _collate(
+def collate(
     rows: Sequence[Row], processor: PromptProcessor, temperature: float, device: torch.device
 ) -> LearnerBatch:
+    """Rows of one part as tensors on ``device``."""
     prompts = list({id(row.prompt): row.prompt for row in rows}.values())
     position = {id(prompt): i for i, prompt in enumerate(prompts)}
     shape = len(rows), max(len(row.token_ids) for row in rows)

@@ -25,10 +25,13 @@ import perl_env  # noqa: F401 - registers the environments, in every process tha
 from agents.advantages import group_advantages
 from agents.engines import Prompt, Reply, SamplingParams, make_engine
 from agents.group_filter import GroupFilter
+from agents.lora import merge_into
+from agents.models import load_model
 from agents.order_schedule import GroupPlan, spread
 from agents.overlong import overlong_penalty
 from agents.rollout_metrics import Outcome, log_outcomes
 from agents.training_data import Group, OrderRollouts
+from agents.weights import get_weights
 from perl_env.errors import InputError, UnsoundRewriteError
 from perl_env.question import Order
 from perl_env.questions import QuestionSource
@@ -93,7 +96,12 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
     def make_module(self) -> None:
         """Make the engine that replies."""
         settings = {"max_images": self.source.max_images, **self.config.engine_settings}
+        if self.config.max_pixels is not None:
+            settings["max_pixels"] = self.config.max_pixels
         self.engine = make_engine(self.config.model_path, kind=self.config.engine, **settings)
+        if self.config.lora is not None:
+            #: What adapters are merged into: engines take whole weights.
+            self._base_weights = get_weights(load_model(self.config.model_path))
 
     @override(EnvRunner)
     def get_spaces(self) -> dict[str, Any]:
@@ -295,7 +303,15 @@ class GroupEnvRunner(EnvRunner, Checkpointable):
         weights = state[COMPONENT_RL_MODULE]
         if isinstance(weights, ray.ObjectRef):
             weights = ray.get(weights)
-        self.engine.set_weights(weights.get(DEFAULT_MODULE_ID, weights))
+        weights = weights.get(DEFAULT_MODULE_ID, weights)
+        if not weights:  # RLlib's own first state of a model that is split over learners
+            return
+        if self.config.lora is not None:
+            weights = {
+                **self._base_weights,
+                **merge_into(self._base_weights, weights, self.config.lora),
+            }
+        self.engine.set_weights(weights)
         self._weights_seq_no = state.get(WEIGHTS_SEQ_NO, 0)
 
     @override(Checkpointable)

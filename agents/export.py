@@ -25,7 +25,10 @@ def export_model(algorithm: GRPO, path: str | Path) -> Path:
     if group.is_local:
         group._learner.export(path)
         return path
-    first = group._worker_manager.actor_ids()[:1]
-    answer = group.foreach_learner(lambda learner: learner.export(path), remote_actor_ids=first)
-    answer.result_or_errors[0].get()
+    everyone = group._worker_manager.actor_ids()
+    givers = everyone if algorithm.config.shard_weights else everyone[:1]
+    for answer in group.foreach_learner(
+        lambda learner: learner.export(path), remote_actor_ids=givers
+    ):
+        answer.get()
     return path

@@ -10,17 +10,18 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.fs
-import ray
+import torch.distributed as dist
 from ray import tune
 from ray.rllib.algorithms.algorithm import Algorithm
-from ray.rllib.core import COMPONENT_LEARNER_GROUP, COMPONENT_RL_MODULE
+from ray.rllib.core import COMPONENT_LEARNER_GROUP, COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
 from ray.rllib.env.env_context import EnvContext
 from ray.rllib.utils.annotations import override
 from ray.rllib.utils.metrics import (
@@ -43,6 +44,7 @@ from agents.preflight_run import run_preflight
 from agents.processing import PromptProcessor
 from agents.sample_ahead import SampleAhead
 from agents.training_data import Group, GroupTrainingData, split_minibatches
+from agents.weight_buckets import put_weights
 
 __all__ = ["GRPO", "GRPOConfig"]
 
@@ -95,6 +97,7 @@ class GRPO(Algorithm):
         """Build runners and learners; called by RLlib."""
         self._synced_seq_no = 0
         self._last_sent: Any = None
+        self._holds_gathered = False
         #: Held while groups are played: their weights may not change meanwhile.
         self._sampling = threading.RLock()
         super().setup(config)
@@ -261,16 +264,20 @@ class GRPO(Algorithm):
 
     # ------------------------------------------------------------------------------- weights
 
-    def _weights(self) -> tuple[ray.ObjectRef | dict[str, Any], int]:
-        """The first learner's weights, put into the object store once, and their number."""
+    def _weights(self) -> tuple[dict[str, Any], int]:
+        """The learners' weights, put into the object store once, and their number."""
         if self.learner_group.is_local and self.env_runner_group.num_remote_env_runners() == 0:
             state = _module_state(self.learner_group._learner)
             return state, state[WEIGHTS_SEQ_NO]
         if self.learner_group.is_local:
-            return _put_weights(self.learner_group._learner)
-        first = self.learner_group._worker_manager.actor_ids()[:1]
-        answer = self.learner_group.foreach_learner(_put_weights, remote_actor_ids=first)
-        return answer.result_or_errors[0].get()
+            found = _put_weights(self.learner_group._learner)
+            assert found is not None
+            return found
+        # Learners that share a model give it together; the first one has it.
+        everyone = self.learner_group._worker_manager.actor_ids()
+        givers = everyone if self.config.shard_weights else everyone[:1]
+        answers = self.learner_group.foreach_learner(_put_weights, remote_actor_ids=givers)
+        return next(found for answer in answers if (found := answer.get()) is not None)
 
     def _sync_weights(self, group: Any = None) -> None:
         """Send the weights of now and wait: RLlib's own way drops them where one is still on its way."""
@@ -288,14 +295,13 @@ class GRPO(Algorithm):
         if group.num_remote_env_runners() > 0:
             group.foreach_env_runner(
                 "set_state",
-                kwargs={"state": weights},  # a reference here is resolved in the runner
+                kwargs={"state": weights},  # references to weights: each runner reads them itself
                 remote_worker_ids=worker_ids,
                 local_env_runner=False,
                 timeout_seconds=None,
             )
         if group.local_env_runner is not None:
-            state = ray.get(weights) if isinstance(weights, ray.ObjectRef) else weights
-            group.local_env_runner.set_state(state)
+            group.local_env_runner.set_state(weights)
 
     @override(Algorithm)
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
@@ -318,10 +324,25 @@ class GRPO(Algorithm):
     @override(Algorithm)
     def get_state(self, components=None, *, not_components=None, **kwargs: Any) -> dict[str, Any]:
         """RLlib's state and the schedule's."""
-        state = super().get_state(components, not_components=not_components, **kwargs)
+        with self._gathered_state():
+            state = super().get_state(components, not_components=not_components, **kwargs)
         # What has been sampled ahead is not saved: its questions are asked again.
         state[_SCHEDULE] = {**self._ahead.state(), "steps": self._steps}
         return state
+
+    @contextmanager
+    def _gathered_state(self) -> Iterator[None]:
+        """Inside, the first learner can be asked for the state of a model that all share."""
+        if not self.config.shard_weights or self._holds_gathered:
+            yield
+            return
+        self._holds_gathered = True
+        try:
+            self.learner_group.foreach_learner(lambda learner: learner.gather_state())
+            yield
+        finally:
+            self.learner_group.foreach_learner(lambda learner: learner.drop_gathered_state())
+            self._holds_gathered = False
 
     def _schedule_state(self) -> dict[str, Any]:
         return {"sampled_steps": self._sampled_steps, **self._schedule.get_state()}
@@ -343,13 +364,14 @@ class GRPO(Algorithm):
         self, path: str | Path | None = None, *, filesystem: Any = None, **kwargs: Any
     ) -> str:
         """Write a checkpoint, to an absolute path or a URI; it also holds the processor."""
-        saved = super().save_to_path(path, filesystem=filesystem, **kwargs)
+        with self._gathered_state():
+            saved = super().save_to_path(path, filesystem=filesystem, **kwargs)
         if filesystem is None:
             filesystem, _ = pyarrow.fs.FileSystem.from_uri(str(path or saved))
         place = f"{saved}/processor"
         filesystem.create_dir(place)
         with tempfile.TemporaryDirectory() as folder:
-            PromptProcessor(self.config.model_path).save(folder)
+            PromptProcessor(self.config.model_path, self.config.max_pixels).save(folder)
             pyarrow.fs.copy_files(folder, place, destination_filesystem=filesystem)
         return saved
 
@@ -375,10 +397,14 @@ def _module_state(learner: Any) -> dict[str, Any]:
     return {key: state[key] for key in (COMPONENT_RL_MODULE, WEIGHTS_SEQ_NO)}
 
 
-def _put_weights(learner: Any) -> tuple[ray.ObjectRef, int]:
-    """Runs in the learner's process, so that the weights never pass through the driver."""
-    state = _module_state(learner)
-    return ray.put(state), state[WEIGHTS_SEQ_NO]
+def _put_weights(learner: Any) -> tuple[dict[str, Any], int] | None:
+    """Runs in the learners' processes, so that the weights never pass through the driver."""
+    if learner._sharded and dist.get_rank() > 0:
+        for _ in learner.weights_to_send():
+            pass
+        return None
+    weights, number = put_weights(learner.weights_to_send()), learner._weights_seq_no
+    return {COMPONENT_RL_MODULE: {DEFAULT_MODULE_ID: weights}, WEIGHTS_SEQ_NO: number}, number
 
 
 tune.register_trainable("GRPO", GRPO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from agents.advantages import BASELINES, Baseline
 from agents.engines import KINDS, check_settings
 from agents.group_filter import GroupFilter
 from agents.importance_sampling import Level, check_setting
+from agents.lora import LoraSettings
 from agents.losses import LOSS_KINDS, LossKind
 from agents.order_schedule import SCHEDULES, ScheduleKind, order_probability
 from perl_env.errors import InputError, nearest
@@ -26,6 +28,9 @@ _TRAINING_OF_RLLIB = ("lr", "grad_clip", "grad_clip_by", "learner_class")
 _PASSED_BY_RLLIB = ("model", "optimizer")
 #: Keys of a configuration dictionary that RLlib and Tune handle though no attribute bears their name.
 _SPECIAL_KEYS = frozenset({"multiagent", "__trial_info__", "num_workers"})
+
+
+_DTYPES = ("float32", "bfloat16", "float16")
 
 
 class GRPOConfig(AlgorithmConfig):
@@ -70,6 +75,7 @@ class GRPOConfig(AlgorithmConfig):
         self.filter_groups: bool | tuple[float, float] = False
         self.max_refill_rounds = 3
         self.async_steps = 0
+        self.shard_weights = False
 
         self.temperature = 1.0
         self.max_new_tokens = 2048
@@ -100,18 +106,46 @@ class GRPOConfig(AlgorithmConfig):
     # -------------------------------------------------------------------------------- fluent
 
     def pretrained(
-        self, path: str | Path, *, dtype: str = "float32", attention: str = "sdpa"
+        self,
+        path: str | Path,
+        *,
+        dtype: str = "float32",
+        compute_dtype: str | None = None,
+        attention: str = "sdpa",
+        lora: Mapping[str, Any] | None = None,
+        gradient_checkpointing: bool = False,
+        max_pixels: int | None = None,
     ) -> GRPOConfig:
-        """Which model is trained; RLlib uses the name ``model`` for something else.
+        """Which model is trained, and how; RLlib uses the name ``model`` for something else.
 
         Args:
             path: a Hugging Face folder with model and processor.
             dtype: of the learner's weights: a torch dtype's name, or "auto" as stored. In bfloat16
                 an update of the size of the default learning rate is rounded away.
-            attention: the learner's attention implementation, by transformers' names.
+            compute_dtype: of forward and backward passes, where it is another: "bfloat16" beside
+                float32 weights is mixed precision (arXiv 1710.03740).
+            attention: the vision tower's attention implementation, by transformers' names.
+            lora: train adapters instead of the weights: settings of ``agents.lora.LoraSettings``, such
+                as ``{"rank": 16, "alpha": 32}``. The frozen weights may then be in bfloat16.
+            gradient_checkpointing: compute activations twice instead of keeping them.
+            max_pixels: larger pictures are scaled down (A.1: 262,144), by learner and engine alike.
         """
-        settings = {"path": str(path), "dtype": dtype, "attention": attention}
-        return self.rl_module(model_config={**self.model_config, **settings})
+        settings = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        return self.rl_module(model_config={**self.model_config, **settings, "path": str(path)})
+
+    @override(AlgorithmConfig)
+    def learners(self, *, shard_weights: bool = NotProvided, **kwargs: Any) -> GRPOConfig:
+        """How many learners there are, and what each holds.
+
+        Args:
+            shard_weights: each learner holds its share of weights, gradients and moments and gathers a
+                layer when it computes it (FSDP2, arXiv 2304.11277); else each holds all of them.
+            kwargs: RLlib's, such as ``num_learners`` and ``num_gpus_per_learner``.
+        """
+        known = settings_of("learners")
+        check_keys("learners", kwargs, known, known)
+        super().learners(**kwargs)
+        return self._set({"shard_weights": shard_weights})
 
     @override(AlgorithmConfig)
     def training(
@@ -259,6 +293,17 @@ class GRPOConfig(AlgorithmConfig):
         return str(path)
 
     @property
+    def max_pixels(self) -> int | None:
+        """Largest picture that the model is shown; as its processor says where it is None."""
+        return self.model_config.get("max_pixels")
+
+    @property
+    def lora(self) -> LoraSettings | None:
+        """The adapters that are trained; None where the weights are."""
+        settings = self.model_config.get("lora")
+        return None if settings is None else LoraSettings(**settings)
+
+    @property
     def group_size(self) -> int:
         """Rollouts of one question."""
         return self.orders_per_question * self.rollouts_per_order
@@ -325,6 +370,25 @@ class GRPOConfig(AlgorithmConfig):
         order_probability(self.order_schedule, self.order_probability, 0, self.total_steps)
         GroupFilter.from_setting(self.filter_groups)
         _ = self.model_path
+        self._check_model_settings()
+
+    def _check_model_settings(self) -> None:
+        settings = self.model_config
+        _one_of("dtype", settings.get("dtype", "float32"), ("auto", *_DTYPES))
+        if settings.get("compute_dtype") is not None:
+            _one_of("compute_dtype", settings["compute_dtype"], _DTYPES)
+        if settings.get("lora") is not None:
+            known = [field.name for field in dataclasses.fields(LoraSettings)]
+            check_keys("lora", settings["lora"], known, known)
+            if self.shard_weights:
+                raise InputError("adapters are not split over learners", where="shard_weights",
+                                 expected="false beside lora", got=True)  # fmt: skip
+            _ = self.lora
+        if self.max_pixels is not None:
+            _at_least("max_pixels", self.max_pixels, 1, whole=True)
+        if self.shard_weights and self.grad_clip and self.grad_clip_by != "global_norm":
+            raise InputError("gradients in shares are clipped together", where="grad_clip_by",
+                             expected="global_norm", got=self.grad_clip_by)  # fmt: skip
 
 
 def check_keys(

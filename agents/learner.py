@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 import tree
@@ -23,12 +24,23 @@ from ray.rllib.utils.metrics import (
     WEIGHTS_SEQ_NO,
 )
 
-from agents.collate import LearnerBatch, micro_batches, rows_of
+from agents.collate import LearnerBatch, Row, collate, rows_of, split_rows
 from agents.drift import Drift
+from agents.engines.base import Prompt
 from agents.importance_sampling import policy_ratios
-from agents.logprobs import reply_logprobs
+from agents.logprobs import mixed_precision_logprobs
+from agents.lora import has_adapters, merged_weights, without_adapters
 from agents.losses import Totals, k3_divergence, policy_loss
 from agents.processing import PromptProcessor
+from agents.rl_module import VisionLanguageModule
+from agents.sharding import (
+    full_optimizer_state,
+    full_state,
+    global_norm,
+    load_full_optimizer_state,
+    shard_model,
+    whole_tensors,
+)
 from agents.training_data import Group, GroupTrainingData
 
 
@@ -44,19 +56,43 @@ class GRPOTorchLearner(TorchLearner):
     @override(Learner)
     def build(self) -> None:
         """Load model, processor and, where the loss asks for it, the frozen reference."""
-        super().build()
-        self._processor = PromptProcessor(self.config.model_path)
         self._reference: torch.nn.Module | None = None
-        if self.config.kl_coefficient > 0:
-            # The module has been loaded just now: a checkpoint's weights come later, if at all.
-            self._reference = copy.deepcopy(self._model).requires_grad_(False)
+        self._gathered_optimizers: dict[str, Any] = {}
+        super().build()
+        self._processor = PromptProcessor(self.config.model_path, self.config.max_pixels)
         self._sums: dict[str, torch.Tensor] = {}
         self._drift = Drift()
+
+    @override(TorchLearner)
+    def _make_module(self) -> Any:
+        """The model that learns and its reference, split over the learners where that is asked for."""
+        module = super()._make_module()
+        policy = module[DEFAULT_MODULE_ID].unwrapped()
+        if self.config.kl_coefficient > 0 and not has_adapters(policy.model):
+            # The module has been loaded just now: a checkpoint's weights come later, if at all.
+            self._reference = copy.deepcopy(policy.model).requires_grad_(False)
+            if policy.compute_dtype is not None:
+                self._reference.to(policy.compute_dtype)
+        if self._sharded:
+            precision = policy.compute_dtype or torch.float32
+            for model in (policy.model, self._reference):
+                if model is not None:
+                    shard_model(model, self._device, precision)
+        return module
+
+    @property
+    def _policy(self) -> VisionLanguageModule:
+        return self.module[DEFAULT_MODULE_ID].unwrapped()
 
     @property
     def _model(self) -> torch.nn.Module:
         """The Hugging Face model that learns."""
-        return self.module[DEFAULT_MODULE_ID].unwrapped().model
+        return self._policy.model
+
+    @property
+    def _sharded(self) -> bool:
+        """Whether each learner holds a share of the model."""
+        return self.config.shard_weights and self.distributed
 
     @override(Learner)
     def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
@@ -122,15 +158,17 @@ class GRPOTorchLearner(TorchLearner):
             if old is not None:  # the micro batches are the same whenever they are made
                 batch = dataclasses.replace(batch, recomputed_logprobs=old[number])
             batches = {DEFAULT_MODULE_ID: batch}
-            losses = self.compute_losses(fwd_out=self.module.forward_train(batches), batch=batches)
+            out = self.module.forward_train(batches)
+            if batch.idle:
+                (0.0 * out[DEFAULT_MODULE_ID]["logprobs"].sum()).backward()
+                continue
+            losses = self.compute_losses(fwd_out=out, batch=batches)
             sum(losses.values()).backward()
-        if self.distributed:
+        if self.distributed and not self._sharded:
             self._sum_gradients()
         gradients = {ref: p.grad for ref, p in self._params.items() if p.grad is not None}
-        norm = torch.linalg.vector_norm(
-            torch.stack([torch.linalg.vector_norm(g.float()) for g in gradients.values()])
-        )
-        self.apply_gradients(self.postprocess_gradients(gradients))
+        norm = global_norm(gradients.values())
+        self.apply_gradients(self._clipped(gradients, norm))
         self._log(totals, len(groups), norm, on_policy)
 
     def _batches(self, groups: Sequence[Group], totals: Totals, reference: bool = True):
@@ -143,18 +181,37 @@ class GRPOTorchLearner(TorchLearner):
             self.config.loss,
             self.config.max_new_tokens,
         )
-        for batch in micro_batches(
-            rows,
-            self.config.micro_batch_tokens,
-            self._processor,
-            self.config.temperature,
-            self._device,
-        ):
-            if self._reference is not None and reference:
-                with torch.no_grad():
-                    logprobs = reply_logprobs(self._reference, batch.replies)["logprobs"]
-                batch = dataclasses.replace(batch, reference_logprobs=logprobs)
+        parts = split_rows(rows, self.config.micro_batch_tokens)
+        idle = self._most(len(parts)) - len(parts) if self._sharded else 0
+        for number, part in enumerate(parts + [[self._idle_row()]] * idle):
+            batch = collate(part, self._processor, self.config.temperature, self._device)
+            batch = dataclasses.replace(batch, idle=number >= len(parts))
+            if self.config.kl_coefficient > 0 and reference:
+                batch = dataclasses.replace(batch, reference_logprobs=self._by_reference(batch))
             yield batch
+
+    def _by_reference(self, batch: LearnerBatch) -> torch.Tensor:
+        """Log-probabilities [B, T] under the frozen reference."""
+        precision = self._policy.compute_dtype
+        with torch.no_grad():
+            if self._reference is not None:
+                found = mixed_precision_logprobs(self._reference, batch.replies, precision)
+            else:  # the model without its adapters is what it was
+                with without_adapters(self._model):
+                    found = mixed_precision_logprobs(self._model, batch.replies, precision)
+        return found["logprobs"]
+
+    def _most(self, count: int) -> int:
+        """The largest of all learners' counts."""
+        (most,) = self._reduced([torch.tensor(float(count))], dist.ReduceOp.MAX)
+        return int(most)
+
+    def _idle_row(self) -> Row:
+        """What a learner computes while the others still have rows: all gather the model together."""
+        picture = np.zeros((56, 56, 3), dtype=np.uint8)
+        prompt = self._processor.encode(Prompt((picture,), ""))
+        reply = np.array([self._processor.pad_token_id])
+        return Row(prompt, reply, np.zeros(1, dtype=np.float32), 0.0, 0.0)
 
     @override(TorchLearner)
     def compute_loss_for_module(
@@ -191,7 +248,7 @@ class GRPOTorchLearner(TorchLearner):
     @override(TorchLearner)
     def _make_modules_ddp_if_necessary(self) -> None:
         """No DDP wrapper: gradients are summed once an update, whatever the micro batches were."""
-        if self.distributed:
+        if self.distributed and not self._sharded:
             for module in self.module.values():
                 for tensor in (*module.parameters(), *module.buffers()):
                     dist.broadcast(tensor.detach(), src=0)
@@ -216,6 +273,16 @@ class GRPOTorchLearner(TorchLearner):
             count = parameter.numel()
             parameter.grad.copy_(flat[offset : offset + count].view_as(parameter))
             offset += count
+
+    def _clipped(self, gradients: dict, norm: torch.Tensor) -> dict:
+        """Gradients clipped as the configuration says; RLlib's own way knows no split ones."""
+        if not self._sharded:
+            return self.postprocess_gradients(gradients)
+        if self.config.grad_clip is not None:
+            share = (self.config.grad_clip / (norm + 1e-6)).clamp(max=1.0)
+            for gradient in gradients.values():
+                gradient.mul_(share)
+        return gradients
 
     def _reduced(self, values: Sequence[torch.Tensor], op: Any = None) -> list[float]:
         """Scalars summed, or as ``op`` says, over all learners."""
@@ -251,7 +318,7 @@ class GRPOTorchLearner(TorchLearner):
             name: value if name in self._ALREADY_WEIGHTED else value / totals.tokens
             for name, value in figures.items()
         }
-        if self._reference is None:
+        if not self.config.kl_coefficient:
             del figures["kl_to_reference"]
         if self.distributed:
             dist.all_reduce(self._drift.sums)
@@ -285,26 +352,54 @@ class GRPOTorchLearner(TorchLearner):
             self._weights_seq_no = -1
         super().set_state(state)
 
+    def gather_state(self) -> None:
+        """Gather what is split over the learners on the first of them, to be read. Collective."""
+        if not self._sharded:
+            return
+        first = dist.get_rank() == 0
+        self._policy.gathered = full_state(self._policy.trained_tensors, first)
+        self._gathered_optimizers = {
+            name: full_optimizer_state(optimizer, first)
+            for name, optimizer in self._named_optimizers.items()
+        }
+
+    def drop_gathered_state(self) -> None:
+        """Free what was gathered."""
+        self._policy.gathered = None
+        self._gathered_optimizers = {}
+
+    def weights_to_send(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Names and whole tensors of what is trained, one by one. Collective where they are split."""
+        return whole_tensors(self._policy.trained_tensors)
+
     @override(TorchLearner)
     def _get_optimizer_state(self) -> dict[str, Any]:
         """As tensors: RLlib's way through numpy has no bfloat16."""
-        return {
-            name: {
-                "module_id": self._optimizer_name_to_module[name],
-                "state": tree.map_structure(_on_host, optimizer.state_dict()),
-            }
+        states = self._gathered_optimizers or {
+            name: tree.map_structure(_on_host, optimizer.state_dict())
             for name, optimizer in self._named_optimizers.items()
+        }
+        return {
+            name: {"module_id": self._optimizer_name_to_module[name], "state": state}
+            for name, state in states.items()
         }
 
     @override(TorchLearner)
     def _set_optimizer_state(self, state: dict[str, Any]) -> None:
         for name, saved in state.items():
-            self._named_optimizers[name].load_state_dict(saved["state"])
+            load_full_optimizer_state(self._named_optimizers[name], saved["state"])
 
     def export(self, path: str | Path) -> None:
-        """Write model and processor as a plain Hugging Face folder."""
-        self._model.save_pretrained(str(path))
-        self._processor.save(path)
+        """Write model and processor as a plain Hugging Face folder, adapters merged. Collective."""
+        weights = self._whole_weights()
+        if not self._sharded or dist.get_rank() == 0:
+            self._model.save_pretrained(str(path), state_dict=weights)
+            self._processor.save(path)
+
+    def _whole_weights(self) -> dict[str, torch.Tensor] | None:
+        if has_adapters(self._model):
+            return merged_weights(self._model)
+        return dict(whole_tensors(self._model.state_dict())) if self._sharded else None
 
 
 def _on_host(value: Any) -> Any:

@@ -53,6 +53,22 @@ def reply_logprobs(model: torch.nn.Module, batch: ReplyBatch) -> dict[str, torch
     return from_hidden_states(model, batch, hidden(model, batch))
 
 
+def mixed_precision_logprobs(
+    model: torch.nn.Module, batch: ReplyBatch, compute_dtype: torch.dtype | None
+) -> dict[str, torch.Tensor]:
+    """``reply_logprobs``, computed in ``compute_dtype`` by a model whose weights stay as they are.
+
+    A model that is split over learners knows its precision itself (``agents.sharding``).
+    """
+    from agents.sharding import is_sharded
+
+    if is_sharded(model):
+        return model.reply_logprobs(batch)
+    device = batch.reply_ids.device.type
+    with torch.autocast(device, dtype=compute_dtype, enabled=compute_dtype is not None):
+        return reply_logprobs(model, batch)
+
+
 def from_hidden_states(
     model: torch.nn.Module, batch: ReplyBatch, hidden: torch.Tensor
 ) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from agents.lora import LoraSettings, add_adapters, is_adapter
 from agents.model_folder import model_folder
 from perl_env.errors import InputError
 
@@ -102,18 +103,39 @@ def read_model_shape(path: str | Path) -> ModelShape:
     >>> shape.text.layers, shape.text.hidden, shape.vision.tokens(56 * 56)
     (4, 128, 4)
     """
+    model = _empty_model(path)
+    try:
+        return _measured(Path(path).name, model.config, model)
+    except AttributeError as error:
+        raise _unknown_shape(path, error) from error
+
+
+def count_adapters(path: str | Path, settings: LoraSettings) -> int:
+    """How many parameters the adapters of a model would have.
+
+    Raises:
+        InputError: as ``read_model_shape``, or no layer gets an adapter.
+    """
+    model = add_adapters(_empty_model(path), settings)
+    return sum(p.numel() for name, p in model.named_parameters() if is_adapter(name))
+
+
+def _empty_model(path: str | Path) -> torch.nn.Module:
+    """The model without its weights."""
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     folder = model_folder(path)
     try:
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
         with torch.device("meta"):
-            model = AutoModelForImageTextToText.from_config(config)
-        return _measured(Path(path).name, config, model)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise InputError("model of unknown shape", where=str(path),
-                         expected="config.json of a model with language and vision parts",
-                         got=error) from error  # fmt: skip
+            return AutoModelForImageTextToText.from_config(config)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unknown_shape(path, error) from error
+
+
+def _unknown_shape(path: str | Path, error: Exception) -> InputError:
+    return InputError("model of unknown shape", where=str(path),
+                      expected="config.json of a model with language and vision parts", got=error)  # fmt: skip
 
 
 def _measured(name: str, config: Any, model: torch.nn.Module) -> ModelShape:

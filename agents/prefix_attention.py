@@ -205,6 +205,7 @@ def prefix_attention(
     Returns:
         [1, H, L, D].
     """
+    q, k = q.to(v.dtype), k.to(v.dtype)  # in mixed precision positions leave them in float32
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
         k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))

@@ -69,23 +69,27 @@ class PromptProcessor:
 
     Args:
         path: a Hugging Face model folder that holds a processor.
+        max_pixels: larger pictures are scaled down to it; as the processor says by default.
 
     Raises:
         InputError: no folder, or one without a processor or chat template.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, max_pixels: int | None = None):
         folder = model_folder(path)
         self.path = str(folder)
         self.processor = _load_processor(folder)
+        if max_pixels is not None:
+            size = self.processor.image_processor.size
+            least = min(size["shortest_edge"], max_pixels)
+            self.processor.image_processor.size = {
+                "shortest_edge": least,
+                "longest_edge": max_pixels,
+            }
         self.tokenizer = self.processor.tokenizer
         self.pad_token_id: int = self.tokenizer.pad_token_id
         self.eos_token_ids = frozenset(_eos_token_ids(folder, self.tokenizer))
-        vocabulary = self.tokenizer.get_vocab()
-        named = [str(getattr(self.processor, name, "")) for name in ("image_token", "video_token")]
-        self._vision_tokens = sorted(
-            {token for token in (*named, *VISION_TOKENS) if token in vocabulary}
-        )
+        self._vision_tokens = vision_tokens(self.processor)
         self.image_token_id: int = self.processor.image_token_id
         #: Tokens that stand for pictures or frame them; a policy must never emit one.
         self.image_token_ids = frozenset(
@@ -167,6 +171,13 @@ def chat_content(n_images: int, text: str) -> list[dict[str, str]]:
         content.append({"type": "text", "text": "\n"})
     content.append({"type": "text", "text": text})
     return content
+
+
+def vision_tokens(processor) -> list[str]:
+    """The tokens of a processor that stand for pictures or frame them."""
+    vocabulary = processor.tokenizer.get_vocab()
+    named = [str(getattr(processor, name, "")) for name in ("image_token", "video_token")]
+    return sorted({token for token in (*named, *VISION_TOKENS) if token in vocabulary})
 
 
 def without_tokens(text: str, tokens: Sequence[str] = VISION_TOKENS) -> str:

@@ -39,11 +39,14 @@ class RunSettings:
         steps: training steps; also the length of a linear order schedule that names none.
         seed: of questions, orders and replies.
         checkpoint_every: steps between checkpoints; 0 writes one at the end only.
+        device_memory_gib: of each GPU, against which the run's needs are checked; this machine's own
+            GPU is asked where it is left out.
     """
 
     steps: int = 100
     seed: int = 0
     checkpoint_every: int = 0
+    device_memory_gib: float | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("seed", 0), ("checkpoint_every", 0)):
@@ -51,6 +54,10 @@ class RunSettings:
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InputError("unusable value", where=f"run.{name}",
                                  expected=f"a whole number of at least {least}", got=repr(value))  # fmt: skip
+        memory = self.device_memory_gib
+        if memory is not None and not (isinstance(memory, (int, float)) and memory > 0):
+            raise InputError("unusable value", where="run.device_memory_gib",
+                             expected="a number above 0", got=repr(memory))  # fmt: skip
 
 
 @dataclass(frozen=True)

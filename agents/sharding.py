@@ -7,6 +7,7 @@ learners, never averaged. Everything named collective has to be called on all le
 from __future__ import annotations
 
 import itertools
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -33,7 +34,14 @@ def shard_model(
         compute_dtype: of the forward and backward pass; gradients are summed in float32.
     """
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+    from torch.distributed.fsdp import (
+        FSDPModule,
+        MixedPrecisionPolicy,
+        fully_shard,
+        register_fsdp_forward_method,
+    )
+
+    from agents.logprobs import reply_logprobs
 
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     precision = MixedPrecisionPolicy(param_dtype=compute_dtype, reduce_dtype=torch.float32)
@@ -45,6 +53,9 @@ def shard_model(
             module.set_gradient_divide_factor(1.0)
             # gloo cannot scale while it sums
             module.set_force_sum_reduction_for_comms(True)
+    # The pass uses parts of the model one by one: as a method of the whole it gathers what they share.
+    model.reply_logprobs = types.MethodType(reply_logprobs, model)  # type: ignore[assignment]
+    register_fsdp_forward_method(model, "reply_logprobs")
 
 
 def _blocks(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
@@ -60,19 +71,23 @@ def is_sharded(model: torch.nn.Module) -> bool:
     return any(isinstance(parameter, DTensor) for parameter in model.parameters())
 
 
+def whole_tensors(tensors: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Names and whole tensors, gathered one by one. Collective: all have to come to the end."""
+    for name, tensor in tensors.items():
+        yield name, tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
 def full_state(tensors: Mapping[str, torch.Tensor], wanted: bool) -> dict[str, np.ndarray]:
-    """Whole tensors on the host, gathered one by one. Collective.
+    """Whole tensors on the host. Collective.
 
     Args:
         tensors: such as a state dict.
         wanted: whether this process keeps them; else it takes part and gets nothing.
     """
     state: dict[str, np.ndarray] = {}
-    for name, tensor in tensors.items():
-        whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    for name, whole in whole_tensors(tensors):
         if wanted:
             state[name] = tensor_to_array(whole)
-        del whole
     return state
 
 

@@ -25,9 +25,12 @@ from ray.tune.trainable import trainable
 
 from agents.export import export_model
 from agents.grpo import GRPO
+from agents.model_shape import read_model_shape
 from agents.preflight import PreflightReport
+from agents.run_budget import Budget, Workload, count_budget, device_bytes
 from agents.run_config import Run
 from perl_env.errors import InputError
+from perl_env.questions import QuestionSource
 from perl_env.registration import make_env
 
 CHECKPOINT, MODEL, PROGRESS, TENSORBOARD, CONFIG = (
@@ -54,7 +57,7 @@ def train(run: Run, out: Path, on_step: OnStep | None = None, config_text: str =
         InputError: the folder holds something else.
     """
     out = out.absolute()
-    _check_environment(run)
+    check_budget(run)
     _claim(out, config_text)
     with started_ray(run), ray_results_in(out / "ray"):
         algorithm = _built(run, out / CHECKPOINT)
@@ -75,6 +78,22 @@ def train(run: Run, out: Path, on_step: OnStep | None = None, config_text: str =
             shutil.rmtree(out / "ray", ignore_errors=True)
 
 
+def check_budget(run: Run) -> Budget:
+    """What the run needs, checked against the memory of its devices where that is known.
+
+    Raises:
+        InputError: it cannot fit.
+    """
+    source = _check_environment(run)
+    # Of tasks that are not ours nothing is known before they are asked.
+    images, pixels = getattr(source, "max_images", 4), getattr(source, "max_pixels", 1024 * 1024)
+    budget = count_budget(run.config, Workload(images, pixels))
+    memory = device_bytes(run.settings.device_memory_gib)
+    if memory is not None:
+        budget.check(memory)
+    return budget
+
+
 def dry_run(run: Run) -> PreflightReport:
     """Build everything that a run needs, compare engine and learner, and train nothing.
 
@@ -92,13 +111,19 @@ def dry_run(run: Run) -> PreflightReport:
     return report
 
 
-def _check_environment(run: Run) -> None:
+def _check_environment(run: Run) -> QuestionSource | None:
     """Find wrong names and arguments of our own tasks here, where they are told in one line."""
     env, settings = run.config.env, dict(run.config.env_config)
     if isinstance(env, str) and env.removeprefix("perl_env:").startswith("perl/"):
         source = make_env(env.removeprefix("perl_env:"), **settings).source
-        if excluded := getattr(source, "excluded_counts", None):
-            logger.warning("%s: rows left out, by reason: %s", env, dict(excluded))
+        for how in ("excluded", "malformed"):
+            if counts := getattr(source, f"{how}_counts", None):
+                logger.warning("%s: %s rows left out, by reason: %s", env, how, dict(counts))
+        if not isinstance(source, QuestionSource):
+            raise InputError("questions of unknown number", where="environment.env_config.streaming",
+                             expected="questions by index", got="a stream")  # fmt: skip
+        return source
+    return None
 
 
 def _claim(out: Path, config_text: str) -> None:
@@ -161,13 +186,20 @@ def started_ray(run: Run) -> Iterator[None]:
         settings |= {
             "num_cpus": max(os.cpu_count() or 1, wanted),
             "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE_BYTES,
+            "object_store_memory": _object_store_bytes(run),
         }
     ray.init(**settings)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _object_store_bytes(run: Run) -> int:
+    """Room for rollouts, and for the weights on their way to the runners, old and new ones for a moment."""
+    if run.config.lora is not None:
+        return _OBJECT_STORE_BYTES
+    return _OBJECT_STORE_BYTES + 2 * 4 * read_model_shape(run.config.model_path).total_parameters
 
 
 @contextlib.contextmanager

@@ -9,22 +9,24 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from markupsafe import Markup, escape
 
+from evals.chart_style import colour_class
+from evals.metrics import METRICS
 from evals.statistics import Estimate
 from evals.summary import Summary
 
 WIDTH = 380
-COLOURS = 6  # the style sheet defines run-0 … run-5
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 10, 10, 34
 
 
 @dataclass(frozen=True)
 class Series:
-    """One run's points: x (slot, counted from one) to estimate."""
+    """One run's points: x (slot, counted from one, or option letter) to estimate."""
 
     name: str
-    points: Mapping[int, Estimate]
+    points: Mapping[int | str, Estimate]
 
 
 def element(tag: str, content: object = "", **attributes: object) -> Markup:
@@ -41,57 +43,59 @@ def _number(value: object) -> object:
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
 
 
-def _group(parts: Sequence[Markup], **attributes: object) -> Markup:
+def group(parts: Sequence[Markup], **attributes: object) -> Markup:
+    """SVG elements as one group."""
     return element("g", Markup("").join(parts), **attributes)
 
 
-def _svg(parts: Sequence[Markup], height: float, label: str) -> Markup:
+def drawing(parts: Sequence[Markup], height: float, label: str) -> Markup:
+    """A plot of these elements, ``WIDTH`` wide; ``label`` is what a screen reader says."""
     return element("svg", Markup("").join(parts), viewBox=f"0 0 {WIDTH} {height:.0f}", role="img",
                    aria_label=label, class_="chart")  # fmt: skip
 
 
-def colour_class(index: int) -> str:
-    """The style-sheet class of a run's colour."""
-    return f"run-{index % COLOURS}"
-
-
 def slot_chart(
-    series: Sequence[Series], label: str, reference: Mapping[int, float] | None = None
+    series: Sequence[Series],
+    label: str,
+    reference: Mapping[int | str, float] | None = None,
+    axis: str = "slot (image number)",
 ) -> Markup:
-    """Shares by slot, one line a run with its intervals; ``reference`` is drawn dashed."""
-    slots = sorted({slot for one in series for slot in one.points} | set(reference or {}))
-    if not slots:
+    """Shares by slot or letter, one line a run with its intervals; ``reference`` is drawn dashed."""
+    reference = reference or {}
+    places = sorted({place for one in series for place in one.points} | set(reference), key=_rank)
+    if not places:
         return Markup("")
-    height, top_value = 230, _axis_end(series, reference or {})
-    span = max(len(slots) - 1, 1)
+    height, top_value = 230, _axis_end(series, reference)
+    span = max(len(places) - 1, 1)
 
-    def x(slot: float) -> float:
+    def x(place: int | str) -> float:
         inner = WIDTH - _LEFT - _RIGHT - 40
-        return _LEFT + 20 + (inner * (slot - slots[0]) / span if len(slots) > 1 else inner / 2)
+        return _LEFT + 20 + (inner * places.index(place) / span if len(places) > 1 else inner / 2)
 
     def y(share: float) -> float:
         return height - _BOTTOM - (height - _BOTTOM - _TOP) * share / top_value
 
     parts = [_share_axis(y, top_value, WIDTH - _RIGHT)]
     parts += [
-        element("text", slot, x=x(slot), y=height - 17.0, class_="tick middle") for slot in slots
+        element("text", place, x=x(place), y=height - 17.0, class_="tick middle")
+        for place in places
     ]
-    parts.append(
-        element(
-            "text", "slot (image number)", x=WIDTH / 2 + 15, y=height - 3.0, class_="axis middle"
-        )
-    )
+    parts.append(element("text", axis, x=WIDTH / 2 + 15, y=height - 3.0, class_="axis middle"))
     if reference:
         steps = " ".join(
-            f"{x(slot):.1f},{y(share):.1f}" for slot, share in sorted(reference.items())
+            f"{x(place):.1f},{y(reference[place]):.1f}" for place in sorted(reference, key=_rank)
         )
         parts.append(element("polyline", points=steps, class_="reference"))
     for i, one in enumerate(series):
         parts.append(_line(one, i, len(series), x, y))
-    return _svg(parts, height, label)
+    return drawing(parts, height, label)
 
 
-def _axis_end(series: Sequence[Series], reference: Mapping[int, float]) -> float:
+def _rank(place: int | str) -> tuple[bool, int, str]:
+    return isinstance(place, str), 0 if isinstance(place, str) else place, str(place)
+
+
+def _axis_end(series: Sequence[Series], reference: Mapping[int | str, float]) -> float:
     """The end of the share axis: the least multiple of 20 % that holds everything."""
     highs = [
         e.high if not math.isnan(e.high) else e.value for one in series for e in one.points.values()
@@ -108,14 +112,16 @@ def _share_axis(y, top_value: float, right: float) -> Markup:
         parts.append(
             element("text", f"{100 * share:.0f} %", x=_LEFT - 5, y=y(share) + 4, class_="tick end")
         )
-    return _group(parts)
+    return group(parts)
 
 
 def _line(series: Series, index: int, n: int, x, y) -> Markup:
     """Points with intervals, moved sideways a little so that runs do not hide each other."""
     shift = (index - (n - 1) / 2) * 5
     points = [
-        (x(slot) + shift, e) for slot, e in sorted(series.points.items()) if not math.isnan(e.value)
+        (x(place) + shift, series.points[place])
+        for place in sorted(series.points, key=_rank)
+        if not math.isnan(series.points[place].value)
     ]
     path = " ".join(f"{px:.1f},{y(e.value):.1f}" for px, e in points)
     parts = [element("polyline", points=path, class_="curve")]
@@ -132,7 +138,7 @@ def _line(series: Series, index: int, n: int, x, y) -> Markup:
                 )
             )
         parts.append(_marker(px, y(e.value), index, f"{series.name}: {100 * e.value:.1f} %"))
-    return _group(parts, class_=colour_class(index))
+    return group(parts, class_=colour_class(index))
 
 
 def _marker(x: float, y: float, index: int, title: str) -> Markup:
@@ -177,7 +183,7 @@ def disagreement_chart(runs: Sequence[tuple[str, Summary]], label: str) -> Marku
             class_="axis middle",
         )
     )
-    return _svg(parts, bottom + 34, label)
+    return drawing(parts, bottom + 34, label)
 
 
 def _disagreement_bar(name: str, metrics: Summary, index: int, top: float, x) -> Markup:
@@ -200,7 +206,7 @@ def _disagreement_bar(name: str, metrics: Summary, index: int, top: float, x) ->
             element("line", x1=x(end), x2=x(end), y1=bar + 3, y2=bar + 11, class_="error")
             for end in (low, high)
         ]
-    return _group(parts, class_=colour_class(index))
+    return group(parts, class_=colour_class(index))
 
 
 def _kind_of_bar(cross: float, noise: float) -> str:
@@ -216,3 +222,71 @@ def _whisker(metrics: Summary) -> tuple[float, float]:
         cross = metrics["cross_order_disagreement"]
         return cross.low, cross.high
     return floor + effect.low, floor + effect.high
+
+
+#: The metrics of the plot of differences.
+_COMPARED = ("accuracy_mean", "consistent_accuracy", "flip_rate", "order_effect")
+
+
+def difference_chart(differences: pd.DataFrame, label: str) -> Markup:
+    """Paired differences of the main metrics with their intervals, a row a metric and run.
+
+    Args:
+        differences: see ``evals.report_tables.differences_frame``.
+        label: what a screen reader says.
+    """
+    if not len(differences):
+        return Markup("")
+    shown = differences[differences["metric"].isin(_COMPARED) & differences["difference"].notna()]
+    if not len(shown):
+        return Markup("")
+    reach = max(abs(shown[["low", "high"]]).max().max(), 0.01)
+    reach = math.ceil(reach * 20 - 1e-9) / 20
+    left, right, row, head = 12, WIDTH - 22, 15, 24
+
+    def x(value: float) -> float:
+        return left + (right - left) * (value + reach) / (2 * reach)
+
+    parts, top = [], 4.0
+    for metric in _COMPARED:
+        rows = shown[shown["metric"] == metric]
+        if len(rows):
+            parts.append(element("text", METRICS[metric].title, x=left, y=top + 14, class_="name"))
+            parts += [
+                _difference(found, top + head + row * place, x)
+                for place, (_, found) in enumerate(rows.iterrows())
+            ]
+            top += head + row * len(rows) + 4
+    return drawing([*_difference_axis(reach, top, x), *parts], top + 34, label)
+
+
+def _difference_axis(reach: float, bottom: float, x) -> list[Markup]:
+    parts = []
+    for step in range(-2, 3):
+        value = reach * step / 2
+        text = f"{100 * value:+.1f}".removesuffix(".0").replace("-", "−") if step else "0"
+        parts.append(
+            element(
+                "line", x1=x(value), x2=x(value), y1=4, y2=bottom, class_="grid" if step else "zero"
+            )
+        )
+        parts.append(element("text", text, x=x(value), y=bottom + 14, class_="tick middle"))
+    parts.append(
+        element("text", "difference in points", x=x(0), y=bottom + 30, class_="axis middle")
+    )
+    return parts
+
+
+def _difference(found: pd.Series, y: float, x) -> Markup:
+    index = int(found["index"])
+    title = f"{found['run']}: {100 * found['difference']:+.1f} points".replace("-", "−")
+    ends = (x(found["low"]), x(found["high"]))
+    parts = [
+        element("line", x1=ends[0], x2=ends[1], y1=y, y2=y, class_="whisker"),
+        *(
+            element("line", x1=end, x2=end, y1=y - 3.5, y2=y + 3.5, class_="whisker")
+            for end in ends
+        ),
+        _marker(x(found["difference"]), y, index, title),
+    ]
+    return group(parts, class_=colour_class(index))

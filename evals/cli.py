@@ -12,13 +12,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from evals.errors import EvaluationStoppedError
 from evals.prepare_command import prepare
+from evals.tasks_path import tasks_path
 from perl_env.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,8 +39,15 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 #: The paper's table has eleven columns.
 TABLE_WIDTH = 190
 
+app.command("tasks-path")(tasks_path)
 app.command("prepare")(prepare)
 
+TaskSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="An argument of the task, such as path=/data/blink; as often as needed."
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
 
 
@@ -51,12 +59,17 @@ def list_tasks(
     split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
     limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = 5,
     strict: Annotated[
-        bool, typer.Option("--strict", help="A folder's unusable row is an error.")
+        bool, typer.Option("--strict", help="An unusable or malformed row is an error.")
     ] = False,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Count its questions, and list every row left out.")
+    ] = False,
+    task_settings: TaskSettings = None,
 ) -> None:
     """List the tasks, or a task's first questions and the rows that it left out."""
     from rich.table import Table
 
+    from evals.task_statistics import show_statistics, tell_left_out
     from perl_env.registration import TASKS, load_source
 
     if task is None:
@@ -65,7 +78,12 @@ def list_tasks(
             table.add_row(each.name, each.summary)
         console.print(table)
         return
-    source = load_source(task, split=split, **({"strict": True} if strict else {}))
+    source = load_source(
+        task,
+        **{"split": split}
+        | ({"strict": True} if strict else {})
+        | key_values(task_settings, "--set"),
+    )
     table = Table("index", "kind", "order class", "images", "question", "gold")
     for index in range(min(limit, len(source))):
         question = source[index]
@@ -75,15 +93,9 @@ def list_tasks(
         )  # fmt: skip
     console.print(table)
     console.print(f"{len(source)} questions", highlight=False)
-    tell_excluded(source)
-
-
-def tell_excluded(source: object) -> None:
-    """Count and list the rows that a data set left out."""
-    excluded = getattr(source, "excluded", ())
-    console.print(f"{len(excluded)} rows left out", highlight=False)
-    for row in excluded:
-        console.print(f"  line {row.line}: {row.reason}", markup=False, highlight=False)
+    if stats:
+        show_statistics(console, source)
+    tell_left_out(console, source, every=stats)
 
 
 @app.command()
@@ -99,7 +111,10 @@ def train(
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Compare engine and learner, train and write nothing."),
+        typer.Option(
+            "--dry-run",
+            help="Count memory and operations, compare engine and learner; train and write nothing.",
+        ),
     ] = False,
 ) -> None:
     """Train a model with GRPO through RLlib; the same command continues a run that was stopped."""
@@ -107,12 +122,15 @@ def train(
 
     quiet(rllib=True)
     from agents.run_config import config_from_dict, read_settings
+    from agents.training import check_budget
     from agents.training import dry_run as compare_only
     from agents.training import train as run_training
 
     settings = read_settings(config, overrides or ())
     run = config_from_dict(settings)
     if dry_run:
+        for line in check_budget(run).lines():
+            console.print(line, markup=False, highlight=False)
         console.print(f"engine and learner agree\n{compare_only(run)}", markup=False, highlight=False)  # fmt: skip
         return
     if out is None:
@@ -124,7 +142,10 @@ def train(
 
 @app.command("eval")
 def evaluate(
-    model: Annotated[str, typer.Option(help='A Hugging Face folder, or "embedded".')],
+    model: Annotated[
+        str,
+        typer.Option(help='A Hugging Face folder, "embedded", or http://address/v1#model.'),
+    ],
     task: Annotated[
         str,
         typer.Option(
@@ -141,7 +162,10 @@ def evaluate(
     temperature: Annotated[float, typer.Option(min=0, help="Of the sampler; 0 is greedy.")] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Where a reply is cut.")] = 2048,
     instruction: Annotated[
-        str | None, typer.Option(help="Last line of every prompt; the paper's by default.")
+        str | None,
+        typer.Option(
+            help="Last line of every prompt; by default the benchmark's own, else the paper's."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of questions, orders and replies.")] = 0,
     scoring: Annotated[
@@ -149,8 +173,17 @@ def evaluate(
         typer.Option(help="Of a benchmark: official (its published rule) or strict (ours)."),
     ] = None,
     engine_kind: Annotated[
-        str, typer.Option("--engine", help='What generates: "transformers" or "vllm".')
+        str,
+        typer.Option(
+            "--engine", help='What generates: "transformers" or "vllm"; an address says it itself.'
+        ),
     ] = "transformers",
+    engine_settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--engine-set", help="An engine's setting as key=value, such as concurrency=16."
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="A question that cannot be used is an error.")
     ] = False,
@@ -160,28 +193,29 @@ def evaluate(
     ray: Annotated[
         int, typer.Option(min=0, help="Share the work among so many copies of the model over Ray.")
     ] = 0,
+    task_settings: TaskSettings = None,
 ) -> None:
     """Measure a model's order-robustness; the same command continues a run that was stopped."""
     quiet()
     from agents.engines import SamplingParams
     from evals.harness import run_evaluation
     from evals.report import summary_table
-    from perl_env.prompts import INSTRUCTION
+    from evals.task_statistics import tell_left_out
     from perl_env.registration import load_source
 
     where = {"task": task, "split": split, "seed": seed}
-    where |= {} if scoring is None else {"scoring": scoring}
+    where |= ({} if scoring is None else {"scoring": scoring}) | key_values(task_settings, "--set")
     source = load_source(**where, **({"strict": True} if strict and Path(task).is_dir() else {}))  # type: ignore[arg-type]
     if hasattr(source, "excluded"):
-        tell_excluded(source)
+        tell_left_out(console, source)
     questions, tasks = questions_and_tasks(source, limit)
-    instruction = INSTRUCTION if instruction is None else instruction
     if dry_run:
         show_cost(model, questions, orders, repeats, seed, strict, max_new_tokens, instruction)
         return
+    settings = {"max_images": source.max_images, **key_values(engine_settings, "--engine-set")}
     with (
         progress_display() as show,
-        evaluation_engine(model, ray, engine_kind, source.max_images) as engine,
+        evaluation_engine(model, ray, engine_kind, settings) as engine,
     ):
         result = run_evaluation(
             engine, questions, out, orders=orders, repeats=repeats,
@@ -213,7 +247,7 @@ def show_cost(
     seed: int,
     strict: bool,
     max_new_tokens: int,
-    instruction: str,
+    instruction: str | None,
 ) -> None:
     """Tell what an evaluation would ask for; of a model that is no folder the tokens are estimated."""
     from evals.cost import expected_cost, processor_count
@@ -233,13 +267,44 @@ def show_cost(
         console.print(line, highlight=False)
 
 
+def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, Any]:
+    """Settings that were given as key=value; a value is read as YAML.
+
+    Args:
+        pairs: what was given.
+        option: by which option, for the error.
+
+    Raises:
+        InputError: one is no such pair.
+
+    >>> key_values(["path=/data/blink", "sub_tasks=[Jigsaw]"], "--set")
+    {'path': '/data/blink', 'sub_tasks': ['Jigsaw']}
+    """
+    import yaml
+
+    found: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise InputError("no setting", where=option, expected="key=value", got=repr(pair))
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(
+                "value is no YAML", where=f"{option} {key}", expected="key=value", got=repr(value)
+            ) from error
+    return found
+
+
 @contextmanager
-def evaluation_engine(model: str, shards: int, kind: str, max_images: int) -> Iterator[Engine]:
+def evaluation_engine(
+    model: str, shards: int, kind: str, settings: dict[str, Any]
+) -> Iterator[Engine]:
     """The engine of a model, or several copies of it over Ray, closed afterwards."""
     from agents.engines import make_engine
 
     if not shards:
-        engine = make_engine(model, kind, max_images=max_images)
+        engine = make_engine(model, kind, **settings)
         try:
             yield engine
         finally:
@@ -249,7 +314,6 @@ def evaluation_engine(model: str, shards: int, kind: str, max_images: int) -> It
     from evals.sharding import RayShards, started_ray
 
     folder = model_folder(model)
-    settings = {"max_images": max_images}
     with started_ray(shards), RayShards(str(folder), shards, kind, settings) as sharded:
         yield sharded
 
@@ -258,10 +322,18 @@ def evaluation_engine(model: str, shards: int, kind: str, max_images: int) -> It
 def report(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of evaluations; the first is the baseline."),
+        typer.Argument(
+            help="Folders of evaluations, the first the baseline, and of training runs for their curves."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The HTML file; of a table a .md or .csv file.")
+    ] = None,
+    exports: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for plots as PNG and SVG, tables as CSV, a model card's section."
+        ),
     ] = None,
     table: Annotated[
         bool, typer.Option("--table", help="The paper's table: the runs beside published figures.")
@@ -277,7 +349,10 @@ def report(
         raise InputError("nothing to report" if not runs else "no file to write",
                          where="RUNS" if not runs else "--out",
                          expected="at least one folder" if not runs else "an HTML file", got="none")  # fmt: skip
-    console.print(f"report: {report_directories(runs, out)}", markup=False, highlight=False)
+    written = report_directories(runs, out, exports)
+    console.print(f"report: {written}", markup=False, highlight=False)
+    if exports is not None:
+        console.print(f"exports: {exports}", markup=False, highlight=False)
 
 
 def _paper_table(runs: list[Path], out: Path | None) -> None:
@@ -423,6 +498,7 @@ def _plain(text: str, limit: int = 60) -> str:
 def main() -> None:
     """Run the command; wrong input ends with one line and exit code 2."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # models are folders: nothing is looked up
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     try:
         app()
     except InputError as error:

@@ -47,7 +47,10 @@ class Cost:
 
 
 def expected_cost(
-    plan: Plan, max_new_tokens: int, instruction: str, count_tokens: CountTokens | None = None
+    plan: Plan,
+    max_new_tokens: int,
+    instruction: str | None,
+    count_tokens: CountTokens | None = None,
 ) -> Cost:
     """The cost of what a plan still asks.
 
@@ -57,7 +60,7 @@ def expected_cost(
     Args:
         plan: what is asked.
         max_new_tokens: where a reply is cut.
-        instruction: the last line of every prompt.
+        instruction: the last line of every prompt; by default a question's own, else the paper's.
         count_tokens: the tokens of a prompt by the model's processor; without it they are estimated.
     """
     groups = [list(found) for _, found in groupby(plan.requests, key=lambda request: request.key)]
@@ -106,5 +109,5 @@ def processor_count(model: str) -> CountTokens:
     return lambda prompt: len(processor.encode(prompt))
 
 
-def _prompt(question: Question, instruction: str) -> Prompt:
+def _prompt(question: Question, instruction: str | None) -> Prompt:
     return Prompt(question.images, question_text(question, instruction))

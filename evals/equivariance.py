@@ -12,7 +12,7 @@ import itertools
 
 import numpy as np
 
-from evals.metric import metric
+from evals.metric import metric, once_per_table
 from evals.reply_counts import ReplyCounts
 
 
@@ -37,6 +37,7 @@ def sticks_to_slot(counts: ReplyCounts) -> np.ndarray:
     return _pairs(counts)[1]
 
 
+@once_per_table
 def _pairs(counts: ReplyCounts) -> tuple[np.ndarray, np.ndarray]:
     """float64 [Q] twice: shares of telling pairs that move with the picture, and that stick."""
     n = len(counts.questions)

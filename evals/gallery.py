@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import itertools
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from evals.table import Row, is_canonical_order, parse_order
 from perl_env.permutation import permute
 from perl_env.prompts import option_lines
 from perl_env.question import LETTERS, Question
 
-LONGEST_SIDE = 192
 _LONGEST_REPLY = 1500
 
 
+#: What a flip is between: a right and a wrong answer, two wrong ones, or one that cannot be read.
+Outcome = Literal["right-wrong", "wrong-wrong", "unreadable"]
+
+
 @dataclass(frozen=True)
+class Flip:
+    """A question with two orders whose answers differ.
+
+    Attributes:
+        question: its key.
+        orders: the two orders, that with the right answer first where there is one.
+        outcome: what the flip is between.
+        steady: whether all repeats of each of the two orders agree.
+    """
+
+    question: str
+    orders: tuple[str, str]
+    outcome: Outcome
+    steady: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
-    """One picture of a panel: its number there, its letter in both panels, and its data URI."""
+    """One picture of a panel: its number there, its letter in both panels, and its pixels."""
 
     number: int
     letter: str
-    uri: str
+    image: np.ndarray
     gold: bool
     chosen: bool
 
@@ -42,7 +60,7 @@ class Option:
     chosen: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """One question in one order, with the first reply to it."""
 
@@ -62,35 +80,35 @@ class Panel:
         return is_canonical_order(self.order)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Card:
     """A flipped question in two orders."""
 
     key: str
+    task: str
     kind: str
     order_class: str
+    outcome: Outcome
+    steady: bool
     panels: tuple[Panel, Panel]
 
 
-def find_flips(table: pd.DataFrame, limit: int) -> list[tuple[str, str, str]]:
-    """At most ``limit`` questions with two orders whose answers differ, the most telling first.
+def find_flips(table: pd.DataFrame) -> list[Flip]:
+    """The questions with two orders whose answers differ, the most telling first.
 
     A pair tells more if one answer is right and the other wrong, if both could be parsed, if the
     repeats of each order agree (so that it is the order, not noise), and if one order is the
     canonical one. Kinds take turns, so that one kind does not fill the gallery.
-
-    Returns:
-        (question, order, order), the order with the right answer first where there is one.
     """
-    flips: dict[str, list[tuple[int, str, str, str]]] = {}
+    flips: dict[str, list[tuple[int, Flip]]] = {}
     for (key, kind), orders in _answers_by_question(table).items():
-        pair = _most_telling_pair(orders)
-        if pair:
-            flips.setdefault(kind, []).append((pair[0], key, *pair[1:]))
-    for found in flips.values():
-        found.sort(key=lambda flip: -flip[0])
+        found = _most_telling_pair(key, orders)
+        if found:
+            flips.setdefault(kind, []).append(found)
+    for of_kind in flips.values():
+        of_kind.sort(key=lambda flip: -flip[0])
     turns = itertools.chain.from_iterable(itertools.zip_longest(*flips.values()))
-    return [flip[1:] for flip in turns if flip is not None][:limit]
+    return [flip[1] for flip in turns if flip is not None]
 
 
 #: By order, what its repeats were answered (``None`` if unparsable), and whether the first was right.
@@ -110,44 +128,54 @@ def _answers_by_question(table: pd.DataFrame) -> dict[tuple[str, str], _Answers]
     return answers
 
 
-def _most_telling_pair(orders: _Answers) -> tuple[int, str, str] | None:
-    best: tuple[int, str, str] | None = None
+def _most_telling_pair(key: str, orders: _Answers) -> tuple[int, Flip] | None:
+    best: tuple[int, Flip] | None = None
     for one, other in itertools.combinations(orders, 2):
         (answers, right), (others, other_right) = orders[one], orders[other]
         if answers[0] == others[0]:  # alike, or both unparsable: nothing to see
             continue
         readable = None not in (answers[0], others[0])
-        stable = len(set(answers)) == len(set(others)) == 1
+        steady = readable and len(set(answers)) == len(set(others)) == 1
         canonical = is_canonical_order(one) or is_canonical_order(other)
-        score = 8 * (right != other_right) + 4 * readable + 2 * stable + canonical
+        score = 8 * (right != other_right) + 4 * readable + 2 * steady + canonical
         if best is None or score > best[0]:
-            best = (score, one, other) if right >= other_right else (score, other, one)
+            pair = (one, other) if right >= other_right else (other, one)
+            best = score, Flip(key, pair, _outcome(right, other_right, readable), steady)
     return best
 
 
-def make_cards(table: pd.DataFrame, questions: Mapping[str, Question], limit: int) -> list[Card]:
-    """Cards of the flipped questions whose pictures are at hand."""
-    table = table[table["question"].isin(questions.keys())]
-    flips = find_flips(table, limit)
-    firsts = _first_replies(table[table["question"].isin([key for key, *_ in flips])])
-    cards = []
-    for key, *orders in flips:
-        question = questions[key]
-        thumbnails = tuple(data_uri(image) for image in question.images)
-        one, other = (_panel(question, order, firsts[key, order], thumbnails) for order in orders)
-        cards.append(Card(key, question.kind, str(question.order_class), (one, other)))
-    return cards
+def _outcome(right: bool, other_right: bool, readable: bool) -> Outcome:
+    if not readable:
+        return "unreadable"
+    return "right-wrong" if right != other_right else "wrong-wrong"
 
 
-def _first_replies(table: pd.DataFrame) -> dict[tuple[str, str], Row]:
-    """The row of each question's first repeat of each order."""
+RowOf = Callable[[str, str], Row]
+
+
+def row_finder(table: pd.DataFrame, keys: Sequence[str]) -> RowOf:
+    """Finds the row of a question's first reply in an order, of these questions."""
+    table = table[table["question"].isin(list(keys))]
     if "repeat" in table:
         table = table.sort_values("repeat", kind="stable")
     rows = table.drop_duplicates(["question", "order"]).to_dict("records")
-    return {(row["question"], row["order"]): {str(k): v for k, v in row.items()} for row in rows}
+    found = {(row["question"], row["order"]): {str(k): v for k, v in row.items()} for row in rows}
+    return lambda question, order: found[question, order]
 
 
-def _panel(question: Question, order: str, row: Row, thumbnails: tuple[str, ...]) -> Panel:
+def make_card(flip: Flip, question: Question, row_of: RowOf) -> Card:
+    """The card of a flipped question."""
+    rows = [row_of(flip.question, order) for order in flip.orders]
+    one, other = (
+        _panel(question, order, row) for order, row in zip(flip.orders, rows, strict=True)
+    )
+    return Card(
+        flip.question, str(rows[0].get("task", "")), question.kind, str(question.order_class),
+        flip.outcome, flip.steady, (one, other),
+    )  # fmt: skip
+
+
+def _panel(question: Question, order: str, row: Row) -> Panel:
     asked = permute(question, parse_order(order))
     parsed = row.get("parsed")
     answer = "" if pd.isna(parsed) else str(parsed)
@@ -159,7 +187,7 @@ def _panel(question: Question, order: str, row: Row, thumbnails: tuple[str, ...]
             Picture(
                 number=slot + 1,
                 letter=string.ascii_lowercase[source % 26],
-                uri=thumbnails[source],
+                image=question.images[source],
                 gold=row.get("gold_slot") == slot,
                 chosen=row.get("chosen_slot") == slot,
             )
@@ -180,12 +208,3 @@ def _shortened(reply: str) -> str:
     if len(reply) <= _LONGEST_REPLY:
         return reply
     return f"{reply[:_LONGEST_REPLY]}… ({len(reply) - _LONGEST_REPLY:,} characters more)"
-
-
-def data_uri(image: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
-    """A picture as a PNG data URI, made smaller where its longest side is longer."""
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

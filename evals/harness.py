@@ -23,7 +23,7 @@ from evals.run_directory import REPORT, RunDirectory
 from evals.summary import Summary, summarize
 from evals.table import Row, build_table, order_text
 from perl_env.errors import InputError
-from perl_env.prompts import INSTRUCTION, question_text
+from perl_env.prompts import question_text
 from perl_env.question import Question
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def evaluate(
     orders: int = 6,
     repeats: int = 2,
     sampling: SamplingParams = DEFAULT_SAMPLING,
-    instruction: str = INSTRUCTION,
+    instruction: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     *,
@@ -106,7 +106,7 @@ def evaluate(
         orders: at most this many orders a question, the canonical one first.
         repeats: how often each order is asked; 2 or more give the noise floor.
         sampling: how replies are drawn.
-        instruction: the last line of every prompt.
+        instruction: the last line of every prompt; by default a question's own, else the paper's.
         seed: of the orders, and of each prompt's random stream.
         progress: called with the replies there are and the replies there will be.
         task: what to write into the table's column ``task``; of a mixture, each question's by its key.
@@ -137,7 +137,7 @@ def run_evaluation(
     orders: int = 6,
     repeats: int = 2,
     sampling: SamplingParams = DEFAULT_SAMPLING,
-    instruction: str = INSTRUCTION,
+    instruction: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     *,
@@ -161,7 +161,7 @@ def run_evaluation(
         orders: at most this many orders a question.
         repeats: how often each order is asked.
         sampling: how replies are drawn.
-        instruction: the last line of every prompt.
+        instruction: the last line of every prompt; by default a question's own, else the paper's.
         seed: of the orders and random streams.
         progress: called with the replies there are, earlier ones included, and their total.
         model: folder or address of the model, for the record.
@@ -217,7 +217,7 @@ def ask(
     engine: Engine,
     requests: Sequence[Request],
     sampling: SamplingParams,
-    instruction: str,
+    instruction: str | None,
     seed: int,
     task: str | Mapping[str, str] = "",
     prompts_per_call: int = 64,
@@ -281,7 +281,7 @@ def _answers(
 class _Calls(Sequence[list[Prompt]]):
     """The prompts of each call, made when they are wanted."""
 
-    def __init__(self, requests: Sequence[Request], size: int, instruction: str, seed: int):
+    def __init__(self, requests: Sequence[Request], size: int, instruction: str | None, seed: int):
         self.chunks = [requests[start : start + size] for start in range(0, len(requests), size)]
         self._instruction, self._seed = instruction, seed
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import wraps
+from typing import Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -77,6 +79,22 @@ def metric(
         return METRICS[name]
 
     return enter
+
+
+Value = TypeVar("Value")
+
+
+def once_per_table(function: Callable[[ReplyCounts], Value]) -> Callable[[ReplyCounts], Value]:
+    """Remember what several metrics share for as long as the counts of their table live."""
+    found: WeakKeyDictionary[ReplyCounts, Value] = WeakKeyDictionary()
+
+    @wraps(function)
+    def remembered(counts: ReplyCounts) -> Value:
+        if counts not in found:
+            found[counts] = function(counts)
+        return found[counts]
+
+    return remembered
 
 
 def mean(values: np.ndarray) -> float:

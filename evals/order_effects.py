@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from evals.metric import metric
+from evals.metric import metric, once_per_table
 from evals.reply_blocks import Choice, choices_across_orders, choices_within_orders
 from evals.reply_counts import ReplyCounts
 
@@ -53,7 +51,7 @@ def order_effect(counts: ReplyCounts) -> np.ndarray:
         unparsable="is a flip, on both sides")  # fmt: skip
 def flip_rate_effect(counts: ReplyCounts) -> np.ndarray:
     """What the order adds to the flip rate of m replies; undefined without repeats."""
-    return _effect(counts, lambda votes, parsable, _: (votes.min(1) < votes.shape[1]).astype(float))
+    return _effects(counts)[0]
 
 
 @metric("Order effect on consistency", "lower",
@@ -62,7 +60,7 @@ def flip_rate_effect(counts: ReplyCounts) -> np.ndarray:
         unparsable="has no vote, on both sides")  # fmt: skip
 def consistency_effect(counts: ReplyCounts) -> np.ndarray:
     """What the order takes from the consistency of m replies; undefined without repeats."""
-    return -_effect(counts, lambda votes, parsable, _: (votes * parsable).max(1) / votes.shape[1])
+    return -_effects(counts)[1]
 
 
 @metric("Order effect on entropy", "lower",
@@ -71,35 +69,38 @@ def consistency_effect(counts: ReplyCounts) -> np.ndarray:
         unparsable="is an answer of its own, on both sides")  # fmt: skip
 def entropy_effect(counts: ReplyCounts) -> np.ndarray:
     """What the order adds to the normalised entropy of m replies; undefined without repeats."""
-
-    def entropy(votes: np.ndarray, parsable: np.ndarray, possible: np.ndarray) -> np.ndarray:
-        m = votes.shape[1]
-        return -np.log(votes / m).mean(1) / np.log(np.maximum(np.minimum(possible, m), 2))
-
-    return _effect(counts, entropy)
+    return _effects(counts)[2]
 
 
-#: Of votes [Q, m] (how many of the m replies gave the same answer), parsable [Q, m], possible [Q].
-_OfReplies = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-
-
-def _effect(counts: ReplyCounts, of_replies: _OfReplies) -> np.ndarray:
-    """float64 [Q]: the mean of ``of_replies`` over choices across orders less that within orders."""
-    effect = np.full(len(counts.questions), np.nan)
+@once_per_table
+def _effects(counts: ReplyCounts) -> np.ndarray:
+    """float64 [3, Q]: flips, modal share and entropy, across orders less within orders."""
+    effects = np.full((3, len(counts.questions)), np.nan)
     for block in counts.blocks:
         _, k, r = block.rows.shape
-        if min(k, r) < 2:
-            continue
-        possible = counts.possible_answers[block.questions]
+        if min(k, r) > 1:
+            possible = counts.possible_answers[block.questions]
+            across, within = (
+                _mean_over(choices, counts, block.rows, possible)
+                for choices in (choices_across_orders(k, r), choices_within_orders(k, r))
+            )
+            effects[:, block.questions] = across - within
+    return effects
 
-        def mean(choices: tuple[Choice, ...], rows=block.rows, possible=possible) -> np.ndarray:
-            total = np.zeros(len(rows))
-            for choice in choices:
-                picked = np.stack([rows[:, order, repeat] for order, repeat in choice], axis=1)
-                answers = counts.answer[picked]
-                votes = (answers[:, :, None] == answers[:, None, :]).sum(2)
-                total += of_replies(votes, counts.parsable[picked], possible)
-            return total / len(choices)
 
-        effect[block.questions] = mean(choices_across_orders(k, r)) - mean(choices_within_orders(k, r))  # fmt: skip
-    return effect
+def _mean_over(
+    choices: tuple[Choice, ...], counts: ReplyCounts, rows: np.ndarray, possible: np.ndarray
+) -> np.ndarray:
+    """float64 [3, Q]: flips, modal share and entropy of m replies, averaged over the choices."""
+    m = len(choices[0])
+    largest = np.log(np.maximum(np.minimum(possible, m), 2))
+    log_shares = np.log(np.arange(1, m + 1) / m)
+    total = np.zeros((3, len(rows)))
+    for choice in choices:
+        picked = np.stack([rows[:, order, repeat] for order, repeat in choice], axis=1)
+        answers, parsable = counts.answer[picked], counts.parsable[picked]
+        votes = (answers[:, :, None] == answers[:, None, :]).sum(2)
+        total[0] += votes[:, 0] < m
+        total[1] += (votes * parsable).max(1) / m
+        total[2] -= log_shares[votes - 1].mean(1) / largest
+    return total / len(choices)

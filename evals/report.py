@@ -2,79 +2,94 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.resources
-import math
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
+from rich.markup import escape
 from rich.table import Table
 
-from evals.charts import Series, colour_class, disagreement_chart, slot_chart
-from evals.comparison import compare
-from evals.gallery import make_cards
-from evals.metrics import METRICS, Metric
-from evals.plan import reload_questions
-from evals.run_directory import read_config, read_results, read_rows
-from evals.statistics import Estimate
-from evals.summary import BREAKDOWNS, Estimates, Summary, summarize
-from evals.table import build_table
-from evals.verdict import judge, percent, points, verdict
+from evals import report_page
+from evals.chart_style import CHART_CSS, DARK, LIGHT, colour_class, page_variables
+from evals.gallery_data import Gallery, embedded_json, make_gallery
+from evals.metrics import METRICS
+from evals.named_run import NamedRun
+from evals.report_charts import Chart, order_charts, training_charts
+from evals.report_exports import export_report, file_contents
+from evals.report_tables import differences_frame, table_frames
+from evals.training_curves import TrainingRun, curves_frame, holds_training
 from perl_env.errors import InputError
 from perl_env.question import Question
 
-GALLERY_LIMIT = 12
+__all__ = [
+    "NamedRun",
+    "Report",
+    "make_report",
+    "report_directories",
+    "summary_table",
+    "write_report",
+]
 
-#: The metrics of the breakdown tables, with short heads.
-_BROKEN_DOWN = {
-    "accuracy_mean": "accuracy",
-    "consistent_accuracy": "CA",
-    "flip_rate": "flips",
-    "order_effect": "effect",
-}
-_BREAKDOWN_TITLES = {
-    "class_group": "What an answer should do when images move",
-    "order_class": "Order class",
-    "kind": "Kind of question",
-    "task": "Task",
-}
+#: How many flipped questions of each run the gallery holds, where its size allows.
+GALLERY_LIMIT = 1000
+_BEGINNING = "<!DOCTYPE html>"
 
 
 @dataclass(frozen=True)
-class NamedRun:
-    """One model's run as reports show it.
+class Report:
+    """All that a report says, before it is written.
 
     Attributes:
-        name: the run's name.
-        table: one row a reply, see ``evals.table.COLUMNS``.
-        metrics: its summary.
-        excluded: how many questions could not be asked soundly.
+        title: its heading.
+        runs: the evaluations; the first is the one that the others are compared with.
+        training: the training runs.
+        tables: by name, see ``evals.report_tables``.
+        differences: paired differences from the first run.
+        charts: plots of the evaluations.
+        curves: plots of the training runs.
+        gallery: the flipped questions.
     """
 
-    name: str
-    table: pd.DataFrame
-    metrics: Summary
-    excluded: int = 0
+    title: str
+    runs: tuple[NamedRun, ...]
+    training: tuple[TrainingRun, ...]
+    tables: Mapping[str, pd.DataFrame] = field(repr=False)
+    differences: pd.DataFrame = field(repr=False)
+    charts: tuple[Chart, ...] = field(repr=False)
+    curves: tuple[Chart, ...] = field(repr=False)
+    gallery: Gallery = field(repr=False)
 
-    @classmethod
-    def load(cls, path: str | Path) -> NamedRun:
-        """The run in a run directory, finished or not.
 
-        Raises:
-            InputError: the folder holds no run, or no reply yet.
-        """
-        config, rows = read_config(path), read_rows(path)
-        if not rows:
-            raise InputError(
-                "run without replies", where=str(path), expected="at least one reply", got=0
-            )
-        table = build_table(rows)
-        return cls(
-            config["name"], table, summarize(table), len(read_results(path).get("excluded", ()))
-        )
+def make_report(
+    runs: Sequence[NamedRun],
+    questions: Mapping[str, Question],
+    title: str = "Order-robustness",
+    gallery_limit: int = GALLERY_LIMIT,
+    training: Sequence[TrainingRun] = (),
+) -> Report:
+    """Gather what a report says; see ``write_report``."""
+    if not (runs or training):
+        raise InputError("nothing to report", where="runs", expected="at least one run", got=0)
+    differences = differences_frame(runs)
+    tables = table_frames(runs, differences)
+    if training:
+        tables["training"] = curves_frame(training)
+    shown = [
+        (run.name, run.table, questions if run.questions is None else run.questions) for run in runs
+    ]
+    return Report(
+        title, tuple(runs), tuple(training), tables, differences,
+        tuple(order_charts(runs, differences)) if runs else (), tuple(training_charts(training)),
+        make_gallery(shown, gallery_limit),
+    )  # fmt: skip
 
 
 def write_report(
@@ -83,63 +98,130 @@ def write_report(
     path: str | Path,
     title: str = "Order-robustness",
     gallery_limit: int = GALLERY_LIMIT,
+    training: Sequence[TrainingRun] = (),
+    exports: str | Path | None = None,
 ) -> Path:
     """Write one self-contained HTML file about one or several runs, side by side.
 
     Args:
         runs: the first is the one that the others are compared with.
         questions: by key, for the pictures of flipped questions; those missing here are not shown.
+            Runs that bring their own questions use those.
         path: the file to write.
         title: the report's heading.
-        gallery_limit: how many flipped questions to show of each run.
+        gallery_limit: how many flipped questions to show of each run, where the size allows.
+        training: training runs whose curves are shown.
+        exports: a folder for the plots as PNG and SVG, the tables as CSV, and a model card's section.
 
     Raises:
-        InputError: no runs.
+        InputError: no runs, or a place that holds something else.
     """
-    if not runs:
-        raise InputError("nothing to report", where="runs", expected="at least one run", got=0)
-    template = importlib.resources.files("evals").joinpath("report_template.html.j2")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    html = environment.from_string(template.read_text(encoding="utf-8")).render(
-        title=title,
-        runs=[_head(i, run) for i, run in enumerate(runs)],
-        metric_rows=[_metric_row(metric, runs) for metric in METRICS.values()],
-        differences=_differences(runs),
-        charts=_charts(runs),
-        breakdowns=[b for name in BREAKDOWNS if (b := _breakdown(name, runs))],
-        broken_down=list(_BROKEN_DOWN.values()),
-        galleries=[
-            {"name": run.name, "colour": colour_class(i), "cards": cards,
-             "flips": _number_of_flips(run)}
-            for i, run in enumerate(runs)
-            if (cards := make_cards(run.table, questions, gallery_limit))
-        ],
-        metrics=list(METRICS.values()),
-    )  # fmt: skip
     path = Path(path)
-    path.write_text(html, encoding="utf-8", errors="replace")
+    _refuse_other_files(path)
+    report = make_report(runs, questions, title, gallery_limit, training)
+    html = html_of(report)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(html, encoding="utf-8", errors="replace")
+    os.replace(temporary, path)
+    if exports is not None:
+        export_report(report, exports)
     return path
 
 
-def report_directories(directories: Sequence[str | Path], path: str | Path) -> Path:
-    """Write one report about the runs in several run directories; the first is the baseline.
+def _refuse_other_files(path: Path) -> None:
+    """A file that is no page is somebody's data."""
+    if path.is_dir():
+        raise InputError(
+            "no file to write", where=str(path), expected="an HTML file", got="a folder"
+        )
+    if path.exists() and path.stat().st_size:
+        with path.open("rb") as file:
+            beginning = file.read(len(_BEGINNING)).decode("utf-8", "replace")
+        if beginning.lower() != _BEGINNING.lower():
+            raise InputError("file is no report", where=str(path),
+                             expected="a new file, or a report to replace", got=repr(beginning))  # fmt: skip
 
-    The pictures of flipped questions are shown where the run's questions can be loaded again.
+
+def report_directories(
+    directories: Sequence[str | Path], path: str | Path, exports: str | Path | None = None
+) -> Path:
+    """Write one report about the runs in several folders; the first evaluation is the baseline.
+
+    Folders of evaluations and of training runs may be mixed. The pictures of flipped questions are shown
+    where the run's questions can be loaded again.
 
     Raises:
         InputError: a folder holds no run, or no reply yet.
     """
-    runs = [NamedRun.load(directory) for directory in directories]
-    questions: dict[str, Question] = {}
-    seen: set[str] = set()
-    for directory in directories:
-        config = read_config(directory)
-        if config["questions_digest"] not in seen:
-            seen.add(config["questions_digest"])
-            questions |= reload_questions(config)
-    return write_report(runs, questions, path)
+    trainings = [directory for directory in directories if holds_training(directory)]
+    runs = [NamedRun.load(each, pictures=True) for each in directories if each not in trainings]
+    names = _distinct_names(trainings)
+    training = [TrainingRun.load(each, name) for each, name in zip(trainings, names, strict=True)]
+    return write_report(runs, {}, path, training=training, exports=exports)
+
+
+def _distinct_names(directories: Sequence[str | Path]) -> list[str]:
+    """The last parts of paths, as many as tell them apart.
+
+    >>> _distinct_names(["/runs/perl/training", "/runs/grpo/training"])
+    ['perl/training', 'grpo/training']
+    """
+    paths = [Path(directory).resolve() for directory in directories]
+    for length in range(1, max((len(path.parts) for path in paths), default=0) + 1):
+        names = ["/".join(path.parts[-length:]) for path in paths]
+        if len(set(names)) == len(set(paths)):
+            return names
+    return []
+
+
+def html_of(report: Report) -> str:
+    """The page."""
+    folder = importlib.resources.files("evals")
+    template = folder.joinpath("report_template.html.j2").read_text(encoding="utf-8")
+    script = folder.joinpath("report_script.js").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(template).render(
+        title=report.title,
+        runs=[report_page.head(i, run) for i, run in enumerate(report.runs)],
+        metric_rows=[report_page.metric_row(metric, report.runs) for metric in METRICS.values()],
+        bias_rows=report_page.bias_rows(report.runs),
+        differences=report_page.differences(report.differences),
+        charts=report.charts,
+        curves=report.curves,
+        colours=[colour_class(i) for i in range(max(len(report.runs), len(report.training)))],
+        breakdowns=report_page.breakdowns(report.runs),
+        broken_down=list(report_page.BROKEN_DOWN.values()),
+        gallery=report.gallery if report.gallery.data["cards"] else None,
+        gallery_facts=_gallery_facts(report.gallery),
+        gallery_json=embedded_json(report.gallery.data),
+        files_json=embedded_json(file_contents(report)),
+        metrics=list(METRICS.values()),
+        light=Markup(page_variables(LIGHT)),
+        dark=Markup(page_variables(DARK)),
+        chart_css=Markup(CHART_CSS),
+        script=Markup(script),
+        script_hash=_script_hash(script),
+    )
+
+
+def _gallery_facts(gallery: Gallery) -> str:
+    """How many of each run's flipped questions are shown."""
+    facts = [
+        f"{name}: {shown} of {flips} flipped questions"
+        for name, shown, flips in zip(
+            gallery.data["runs"], gallery.shown, gallery.flips, strict=True
+        )
+    ]
+    return "; ".join(facts) + "."
+
+
+def _script_hash(script: str) -> str:
+    """What the page's policy calls the one script that may run."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")
 
 
 def summary_table(runs: Sequence[NamedRun], title: str = "") -> Table:
@@ -147,11 +229,13 @@ def summary_table(runs: Sequence[NamedRun], title: str = "") -> Table:
     table = Table(title=title or None, title_justify="left")
     table.add_column("metric")
     for run in runs:
-        table.add_column(run.name, justify="right", no_wrap=True)
+        table.add_column(escape(run.name), justify="right", no_wrap=True)
     for metric in METRICS.values():
-        cells = [_cell(metric, run.metrics[metric.name]) for run in runs]
+        cells = [report_page.cell(metric.name, run.metrics[metric.name]) for run in runs]
         if any(cell["value"] != "–" for cell in cells):
-            table.add_row(metric.title + _arrow(metric), *(_terminal_text(cell) for cell in cells))
+            table.add_row(
+                metric.title + report_page.arrow(metric), *(_terminal_text(cell) for cell in cells)
+            )
     replies = [f"{run.metrics.questions:,} / {run.metrics.replies:,}" for run in runs]
     table.add_row("questions / replies", *replies, style="dim")
     return table
@@ -159,146 +243,3 @@ def summary_table(runs: Sequence[NamedRun], title: str = "") -> Table:
 
 def _terminal_text(cell: Mapping[str, Any]) -> str:
     return f"{cell['value']}  [dim]{cell['span']}[/dim]" if cell["span"] else cell["value"]
-
-
-def _head(index: int, run: NamedRun) -> dict[str, Any]:
-    orders = run.table.groupby("question")["order"].nunique()
-    repeats = int(run.table["repeat"].nunique()) if "repeat" in run.table else 1
-    return {
-        "name": run.name,
-        "colour": colour_class(index),
-        "judgement": judge(run.metrics),
-        "verdict": verdict(run.name, run.metrics),
-        "facts": f"{run.metrics.questions:,} questions, up to {orders.max()} orders each, "
-        f"{repeats} {'reply' if repeats == 1 else 'replies'} an order: {run.metrics.replies:,} replies"
-        + (f"; {run.excluded:,} questions excluded, as they cannot be rewritten soundly" if run.excluded else ""),
-    }  # fmt: skip
-
-
-def _metric_row(metric: Metric, runs: Sequence[NamedRun]) -> dict[str, Any]:
-    cells = [_cell(metric, run.metrics[metric.name]) for run in runs]
-    numbers = [run.metrics[metric.name].value for run in runs]
-    known = [number for number in numbers if not math.isnan(number)]
-    if metric.better and len(known) > 1 and max(known) > min(known):
-        best = max(known) if metric.better == "higher" else min(known)
-        for cell, number in zip(cells, numbers, strict=True):
-            cell["best"] = number == best
-    return {"title": metric.title, "arrow": _arrow(metric), "name": metric.name, "cells": cells}
-
-
-def _cell(metric: Metric, estimate: Estimate) -> dict[str, Any]:
-    """A number with its interval as text."""
-    signed = metric.bounds[0] < 0
-    span = ""
-    if not math.isnan(estimate.low):
-        low, high = (
-            points(e) if signed else f"{100 * e:.1f}" for e in (estimate.low, estimate.high)
-        )
-        span = f"{low} … {high}"
-    value = points(estimate.value) if signed else percent(estimate.value)
-    return {"value": value, "span": span, "questions": estimate.questions, "best": False}
-
-
-def _arrow(metric: Metric) -> str:
-    return {"higher": "\N{NO-BREAK SPACE}↑", "lower": "\N{NO-BREAK SPACE}↓", "": ""}[metric.better]
-
-
-def _differences(runs: Sequence[NamedRun]) -> list[dict[str, Any]]:
-    """Each later run's paired differences to the first, where they share questions."""
-    found = []
-    for index, run in enumerate(runs[1:], start=1):
-        try:
-            frame = compare(run.table, runs[0].table)
-        except InputError:
-            continue
-        rows = [
-            {"title": METRICS[str(name)].title + _arrow(METRICS[str(name)]), "difference": points(row["difference"]),
-             "span": f"{points(row['low'])} … {points(row['high'])}", "p_value": _p_text(row["p_value"]),
-             "clear": row["low"] > 0 or row["high"] < 0}
-            for name, row in frame.iterrows() if not math.isnan(row["difference"])
-        ]  # fmt: skip
-        found.append({"name": run.name, "other": runs[0].name, "colour": colour_class(index), "rows": rows,
-                      "questions": int(frame["questions"].max())})  # fmt: skip
-    return found
-
-
-def _p_text(p_value: float) -> str:
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
-
-
-def _charts(runs: Sequence[NamedRun]) -> list[dict[str, Any]]:
-    slots = [
-        Series(run.name, {slot + 1: e for slot, e in run.metrics.gold_slots.items()})
-        for run in runs
-    ]
-    charts = [
-        {
-            "title": "Order effect against noise floor",
-            "svg": disagreement_chart(
-                [(run.name, run.metrics) for run in runs],
-                "disagreement within one order and across orders",
-            ),
-            "legend": False,
-            "text": "Grey: how often two replies to the same order disagree, the model's own noise. Coloured: "
-            "what a different order adds, with its 95 % interval. Hatched: noise not measured.",
-        },
-        {
-            "title": "Accuracy by slot of the gold",
-            "svg": slot_chart(slots, "accuracy by the slot of the picture that the gold denotes"),
-            "legend": True,
-            "text": "For questions whose answer is one of the images: how often it is found when it stands in each "
-            "slot. Without order bias the line is flat; late slots exist only in questions with many images.",
-        },
-        {
-            "title": "Slots that were chosen",
-            "svg": slot_chart(*_choice_series(runs)),
-            "legend": True,
-            "text": "How often the replies name the image in each slot. Dashed: how often the gold stands there.",
-        },
-    ]
-    return [chart for chart in charts if chart["svg"]]
-
-
-def _choice_series(runs: Sequence[NamedRun]) -> tuple[list[Series], str, dict[int, float]]:
-    nan = float("nan")
-    series = [
-        Series(run.name, {int(str(slot)) + 1: Estimate(row["chosen"], nan, nan, 0)
-                          for slot, row in run.metrics.choices.iterrows()})
-        for run in runs
-    ]  # fmt: skip
-    gold = next(
-        (run.metrics.choices["gold"] for run in runs if len(run.metrics.choices)), pd.Series()
-    )
-    reference = {int(str(slot)) + 1: float(share) for slot, share in gold.items()}
-    return series, "how often each slot is chosen", reference
-
-
-def _breakdown(name: str, runs: Sequence[NamedRun]) -> dict[str, Any] | None:
-    """The main metrics part by part; nothing where there is one part only."""
-    parts = sorted({part for run in runs for part in run.metrics.parts[name]})
-    if len(parts) < 2:
-        return None
-    return {
-        "title": _BREAKDOWN_TITLES[name],
-        "parts": [
-            _part(part, [run.metrics.parts[name].get(part) for run in runs], runs) for part in parts
-        ],
-    }
-
-
-def _part(
-    name: str, estimates: Sequence[Estimates | None], runs: Sequence[NamedRun]
-) -> dict[str, Any]:
-    """One part of the questions: its size, and one row a run that was asked them."""
-    rows = [
-        {"name": run.name, "colour": colour_class(i),
-         "cells": [_cell(METRICS[metric], found[metric]) for metric in _BROKEN_DOWN]}
-        for i, (run, found) in enumerate(zip(runs, estimates, strict=True)) if found
-    ]  # fmt: skip
-    questions = max(found["accuracy_mean"].questions for found in estimates if found)
-    return {"name": name, "questions": questions, "rows": rows}
-
-
-def _number_of_flips(run: NamedRun) -> int:
-    flips = run.metrics["flip_rate"]
-    return 0 if math.isnan(flips.value) else round(flips.value * flips.questions)

@@ -27,7 +27,6 @@ from evals.metric import mean
 from evals.metrics import per_question
 from evals.plan import make_plan
 from evals.table import Row, build_table
-from perl_env.prompts import INSTRUCTION
 
 #: Where RLlib's results hold the metrics, below "evaluation".
 ORDER_ROBUSTNESS = "order_robustness"
@@ -46,7 +45,7 @@ class OrderRobustness:
         orders: at most so many orders of each.
         repeats: how often each order is asked; 2 or more give the noise floor.
         temperature: of the sampler; the training's by default.
-        instruction: the last line of every prompt.
+        instruction: the last line of every prompt; by default a question's own, else the paper's.
         seed: of orders and replies.
         prompts_per_call: how many prompts an engine is given at a time.
     """
@@ -55,7 +54,7 @@ class OrderRobustness:
     orders: int = 4
     repeats: int = 2
     temperature: float | None = None
-    instruction: str = INSTRUCTION
+    instruction: str | None = None
     seed: int = 0
     prompts_per_call: int = 64
 

@@ -81,11 +81,14 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
     if not len(table):
         raise InputError("no replies to measure", where="table", expected="at least one row", got=0)
     values = per_question(table)
+    overall = _estimates(values, resamples, seed)
     return Summary(
-        overall=_estimates(values, resamples, seed),
+        overall=overall,
         parts={
             name: {
-                str(part): _estimates(values.loc[keys], resamples, seed)
+                str(part): overall
+                if len(keys) == len(values)
+                else _estimates(values.loc[keys], resamples, seed)
                 for part, keys in _parts(table, name).items()
             }
             for name in BREAKDOWNS

@@ -10,7 +10,7 @@ from perl_env.order_class import OrderClass
 from perl_env.permutation import permute, sample_orders
 from perl_env.question import Question
 from perl_env.references import rewrite_references
-from perl_env.registration import load_questions, register_environments
+from perl_env.registration import iterate_questions, load_questions, register_environments
 
 __all__ = [
     "Classification",
@@ -22,6 +22,7 @@ __all__ = [
     "UnsoundRewriteError",
     "classify",
     "grade",
+    "iterate_questions",
     "load_questions",
     "permute",
     "rewrite_references",

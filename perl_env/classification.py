@@ -18,7 +18,6 @@ False
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -26,7 +25,7 @@ from perl_env import order_words
 from perl_env.errors import InputError
 from perl_env.index_lists import parse_index_list
 from perl_env.mentions.options import find_option_block
-from perl_env.mentions.words import IMAGE_NOUNS, NUMBERS
+from perl_env.mentions.words import IMAGE_NOUNS
 from perl_env.order_class import FIXED_CLASSES, OrderClass
 from perl_env.permutation import movable_slots, permute
 from perl_env.question import LETTERS, Order, Question
@@ -109,7 +108,7 @@ class _Reader:
         self.answers = question.options or (question.answer,)
         self.answer_texts = [parse_references(answer, self.n) for answer in self.answers]
         self.low = question.text.lower()
-        self.rest = " | ".join(map(_without_mentions, (self.text, *self.answer_texts)))
+        self.rest = " | ".join(map(order_words.without_mentions, (self.text, *self.answer_texts)))
 
     def classify(self) -> Classification:
         """The first rule that applies."""
@@ -137,13 +136,13 @@ class _Reader:
         return None
 
     def _time(self) -> Classification | None:
-        words = _found(order_words.TIME, self.rest)
+        words = order_words.found_words(order_words.TIME, self.rest)
         if not words:
             return None
-        surely = _found(order_words.SURELY_TIME, self.rest)
+        surely = order_words.found_words(order_words.SURELY_TIME, self.rest)
         if surely:
             return Classification(
-                OrderClass.TEMPORAL, surely, True, "the images are an order in time"
+                OrderClass.TEMPORAL, surely[:_MAX_EVIDENCE], True, "the images are an order in time"
             )
         return self._unsure(OrderClass.TEMPORAL, words, "the order may be one in time")
 
@@ -163,8 +162,8 @@ class _Reader:
         return [parsed for parsed in self.answer_texts if parse_slot(parsed.text, self.n) is None]
 
     def _captions(self) -> Classification | None:
-        captions = _found(order_words.CAPTION, self.rest)
-        loose = [name for name in captions if not _is_bound(name, self.low)]
+        captions = order_words.found_words(order_words.CAPTION, self.rest)
+        loose = [name for name in captions if not order_words.is_bound(name, self.low)]
         if loose:
             return self._unsure(
                 OrderClass.REFERENTIAL, loose, "a caption may stand for a place in the order"
@@ -172,7 +171,9 @@ class _Reader:
         return None
 
     def _layout(self) -> Classification | None:
-        words = _found(order_words.LAYOUT, order_words.WITHIN_PICTURE.sub(" ", self.rest))
+        words = order_words.found_words(
+            order_words.LAYOUT, order_words.WITHIN_PICTURE.sub(" ", self.rest)
+        )
         if words:
             return self._unsure(
                 OrderClass.LAYOUT, words, "it may be a place on the page or in the order"
@@ -181,15 +182,15 @@ class _Reader:
 
     def _loose_words(self) -> Classification | None:
         """Ordinals and roles that no mention explains, and changes where not all images are named."""
-        ordinals = _found(order_words.LOOSE_ORDINAL, self._unnamed_rest())
+        ordinals = order_words.found_words(order_words.LOOSE_ORDINAL, self._unnamed_rest())
         if ordinals:
             return self._unsure(OrderClass.REFERENTIAL, ordinals, "an ordinal of something unknown")
-        roles = _found(order_words.ROLE, self.rest)
+        roles = order_words.found_words(order_words.ROLE, self.rest)
         if roles and not self.text.mentions:
             return self._unsure(
                 OrderClass.REFERENTIAL, roles, "only its place may tell which image it is"
             )
-        changes = _found(order_words.CHANGE, self.rest)
+        changes = order_words.found_words(order_words.CHANGE, self.rest)
         if changes and len(self._named_in_prose()) < self.n:
             return self._unsure(
                 OrderClass.TEMPORAL, changes, "it may be a change from one to the next"
@@ -200,7 +201,7 @@ class _Reader:
 
     def _index_lists(self) -> Classification | None:
         lists = [parse_index_list(answer) for answer in self.answers]
-        asked = _found(_ASKS_FOR_ORDER, self.low)
+        asked = order_words.found_words(order_words.ASKS_FOR_ORDER, self.low)
         found = [values for values in lists if values is not None and len(values) > 1]
         if not found or not asked:
             return None
@@ -225,7 +226,7 @@ class _Reader:
         if not options or last[0] < 0:
             return None
         block = find_option_block(self.question.text, last)
-        bare = all(_BARE_LETTER.fullmatch(option) for option in options)
+        bare = all(order_words.BARE_LETTER.fullmatch(option) for option in options)
         if bare:
             if block is not None and block.labelled:
                 words = (self.question.text[block.start : block.end],)
@@ -234,8 +235,8 @@ class _Reader:
                 OrderClass.IMAGE_OPTIONS, options, "letters may be drawn or stand for images"
             )
         named = tuple(parse_slot(option, self.n) for option in options)
-        placeholders = all(_PLACEHOLDER.fullmatch(option.strip()) for option in options)
-        if named == last and (placeholders or _OPTION_WORD.search(self.low)):
+        placeholders = all(order_words.PLACEHOLDER.fullmatch(option.strip()) for option in options)
+        if named == last and (placeholders or order_words.OPTION_WORD.search(self.low)):
             return self._image_option_class(
                 options, "the options are the last images in their order"
             )
@@ -252,7 +253,7 @@ class _Reader:
 
     def _slot_naming(self) -> Classification | None:
         """Options or an open answer that name images, as a whole."""
-        asked = _found(order_words.ASKS_FOR_IMAGE, self.low)
+        asked = order_words.found_words(order_words.ASKS_FOR_IMAGE, self.low)
         named = [answer for answer in self.answers if parse_slot(answer, self.n) is not None]
         mentioning = [parsed for parsed in self.answer_texts if parsed.mentions]
         if not named:
@@ -261,13 +262,13 @@ class _Reader:
                     OrderClass.SLOT_NAMING, asked, "it asks for an image, and no answer names one"
                 )
             return None
-        if any(_BARE_NUMBER.fullmatch(answer.strip()) for answer in named):
-            if asked or _found(_ASKS_FOR_NUMBER_OF, self.low):
+        if any(order_words.BARE_NUMBER.fullmatch(answer.strip()) for answer in named):
+            if asked or order_words.found_words(order_words.ASKS_FOR_NUMBER_OF, self.low):
                 return self._unsure(
                     OrderClass.SLOT_NAMING, named, "a number may be an image's or a count"
                 )
             return None
-        if any(_BARE_SIDE.search(answer) for answer in named):
+        if any(order_words.BARE_SIDE.search(answer) for answer in named):
             return self._unsure(
                 OrderClass.SLOT_NAMING, named, "a side may be an image or a direction"
             )
@@ -278,13 +279,15 @@ class _Reader:
             )
         if (loose := self._image_left_out(named)) is not None:
             return loose
-        shows = _found(order_words.ASKS_WHAT_IMAGE_SHOWS, _without_mentions(self.text))
-        places = _found(_PLACE_OF_IMAGE, self.low)
+        shows = order_words.found_words(
+            order_words.ASKS_WHAT_IMAGE_SHOWS, order_words.without_mentions(self.text)
+        )
+        places = order_words.found_words(order_words.PLACE_OF_IMAGE, self.low)
         if not shows or places:
             return self._unsure(
                 OrderClass.SLOT_NAMING, places or asked, "it may ask for a place in the order"
             )
-        nouned = all(_IMAGE_WORD.search(answer.lower()) for answer in named)
+        nouned = all(order_words.IMAGE_WORD.search(answer.lower()) for answer in named)
         if not nouned and not asked:
             return self._unsure(
                 OrderClass.SLOT_NAMING, named, "an ordinal may count something else"
@@ -301,7 +304,9 @@ class _Reader:
             )
         if self.question.options or self.text.mentions:
             return None
-        words = _found(order_words.RELATION, self.rest) or _found(order_words.SOME_IMAGE, self.rest)
+        words = order_words.found_words(order_words.RELATION, self.rest) or order_words.found_words(
+            order_words.SOME_IMAGE, self.rest
+        )
         if words:
             return self._unsure(
                 OrderClass.SLOT_NAMING, words, "a relation to an image that is not named"
@@ -328,7 +333,7 @@ class _Reader:
             )
         if (
             not self.question.options
-            and _LISTED_NUMBERS.search(self.question.answer)
+            and order_words.LISTED_NUMBERS.search(self.question.answer)
             and len(mentions) < 2
         ):
             return self._unsure(
@@ -344,15 +349,15 @@ class _Reader:
         """Whether the text's mentions only show the images one after the other: ``<image_1><image_2>``."""
         if any(parsed.mentions for parsed in self.answer_texts):
             return False
-        return _PLACEHOLDER_RUN.sub(" ", self.low).find("<image") < 0 and len(
-            _PLACEHOLDER.findall(self.low)
+        return order_words.PLACEHOLDER_RUN.sub(" ", self.low).find("<image") < 0 and len(
+            order_words.PLACEHOLDER.findall(self.low)
         ) == len(self.text.mentions)
 
     def _invariant(self) -> Classification | None:
         """A question of a form that is about the set of images, without a word that hints at an order."""
-        truths = all(_YES_NO.fullmatch(answer.strip()) for answer in self.answers)
-        numbers = all(_NUMBER.fullmatch(answer.strip()) for answer in self.answers)
-        asked = _without_mentions(self.text)
+        truths = all(order_words.YES_NO.fullmatch(answer.strip()) for answer in self.answers)
+        numbers = all(order_words.NUMBER.fullmatch(answer.strip()) for answer in self.answers)
+        asked = order_words.without_mentions(self.text)
         words = set_words(asked, numbers=numbers, truths=truths)
         if not words:
             return None
@@ -363,21 +368,21 @@ class _Reader:
             (order_words.SOME_IMAGE, "only its place may tell which image it is"),
             (order_words.COMPARISON, "a comparison has a direction"),
         ):
-            if found := _found(doubtful, self.rest):
+            if found := order_words.found_words(doubtful, self.rest):
                 return self._unsure(OrderClass.INVARIANT, found, reason)
-        if len({tuple(sorted(_WORD.findall(answer.lower()))) for answer in self.answers}) < len(
-            self.answers
-        ):
+        if len(
+            {tuple(sorted(order_words.WORD.findall(answer.lower()))) for answer in self.answers}
+        ) < len(self.answers):
             return self._unsure(
                 OrderClass.INVARIANT, self.answers, "the answers differ in the order of their words"
             )
-        if found := _found(_PLACE_OF_IMAGE, self.rest):
+        if found := order_words.found_words(order_words.PLACE_OF_IMAGE, self.rest):
             return self._unsure(OrderClass.INVARIANT, found, "it may speak of places in the order")
-        if _OTHERS.search(asked) and not truths:
+        if order_words.OTHERS.search(asked) and not truths:
             return self._unsure(
                 OrderClass.INVARIANT, ("other",), "other than an image that is not named"
             )
-        if not self.question.options and _LISTED_NUMBERS.search(self.question.answer):
+        if not self.question.options and order_words.LISTED_NUMBERS.search(self.question.answer):
             return self._unsure(
                 OrderClass.INVARIANT,
                 (self.question.answer,),
@@ -394,69 +399,10 @@ class _Reader:
 
     def _unnamed_rest(self) -> str:
         """The rest without answers that name an image as a whole."""
-        return " | ".join(map(_without_mentions, (self.text, *self._spoken_answers())))
+        return " | ".join(map(order_words.without_mentions, (self.text, *self._spoken_answers())))
 
     def _named_in_prose(self) -> set[int]:
         """The slots that are mentioned by more than a run of placeholders that shows all of them."""
         if self._is_only_list_of_placeholders():
             return set()
         return {slot for mention in self.text.mentions for slot in mention.slots}
-
-
-_ASKS_FOR_ORDER = re.compile(
-    r"(?<!\w)(?:order(?:ed|ing)?|sequences?|rank(?:s|ed|ing)?|sort(?:ed|ing)?|arrange[ds]?|rearrange|chronological(?:ly)?"
-    r"|(?:list|give|write) the image numbers|from (?:the )?\w+ to (?:the )?\w+)(?!\w)"
-)
-_ASKS_FOR_NUMBER_OF = re.compile(
-    r"(?<!\w)(?:number|index|position|slot) of (?:the|an?) (?:image|picture|photo)|(?:image|picture|photo) (?:number|index)"
-)
-_PLACE_OF_IMAGE = re.compile(
-    r"(?<!\w)(?:(?:own|its|even|odd|image|picture|photo) (?:number|index)s?|(?:even|odd) numbers?|index|indices|positions?|place|count(?:ed|ing)"
-    r"|reading order|rule|gap|between|in order|out of order|back|front)(?!\w)"
-)
-_WORD = re.compile(r"\w+")
-_BARE_LETTER = re.compile(r"\(?[A-Za-z]\)?\.?")
-_BARE_NUMBER = re.compile(rf"[\[(#]?(?:\d+|{'|'.join(NUMBERS)})[\])]?\.?", re.IGNORECASE)
-_BARE_SIDE = re.compile(
-    r"^\W*(?:the )?(?:on the |at the |to the )?(?:left|right)(?: one| side)?\W*$", re.IGNORECASE
-)
-_PLACEHOLDER = re.compile(r"<\|?image[ _-]?\d*\|?>", re.IGNORECASE)
-_PLACEHOLDER_RUN = re.compile(
-    r"^\W*(?:<\|?image[ _-]?\d*\|?>[\s,;]*(?:and\s+)?)+(?!\w+ (?:is|shows)\b)"
-)
-_OPTION_WORD = re.compile(r"(?<!\w)(?:options?|choices?)(?!\w)")
-_IMAGE_WORD = re.compile(rf"(?:{'|'.join(IMAGE_NOUNS)})")
-_LISTED_NUMBERS = re.compile(r"\w\s*(?:,|;|\band\b)\s*\w")
-_NUMBER = re.compile(rf"\d[\d,.]*|{'|'.join(NUMBERS)}|none|zero", re.IGNORECASE)
-_YES_NO = re.compile(r"(?:yes|no|true|false|correct|incorrect|wrong)\.?", re.IGNORECASE)
-_OTHERS = re.compile(r"(?<!\w)(?:others?|rest|remaining)(?!\w)")
-
-
-def _without_mentions(parsed: ReferenceText) -> str:
-    """The text in lower case without its mentions, labels of placeholders and words about the prompt."""
-    pieces, at = [], 0
-    for mention in parsed.mentions:
-        pieces.append(parsed.text[at : mention.span[0]])
-        at = max(at, mention.span[1])
-    pieces.append(parsed.text[at:])
-    low = _LABEL.sub(" ", " \u00b7 ".join(pieces).lower())
-    return " ".join(order_words.ABOUT_THE_PROMPT.sub(" ", low).split())
-
-
-_LABEL = re.compile(
-    r"(?<!\w)(?:(?:the )?\w{1,20} (?:image|picture|photo)|(?:image|picture|photo)[ -]?#?\d+)\s*[:=(]\s*<image>\)?|<image>"
-)
-
-
-def _is_bound(caption: str, low: str) -> bool:
-    """Whether a caption stands right after or before a placeholder, so that it travels with it."""
-    name = re.escape(caption)
-    return (
-        re.search(rf">\s*\(?{name}(?!\w)", low) is not None
-        or re.search(rf"(?<!\w){name}\s*(?:[:=(]\s*)?<\|?image", low) is not None
-    )
-
-
-def _found(pattern: re.Pattern[str], low: str) -> tuple[str, ...]:
-    """The distinct words that the pattern finds, in the order of the text."""
-    return tuple(dict.fromkeys(match[0].strip() for match in pattern.finditer(low)))[:_MAX_EVIDENCE]

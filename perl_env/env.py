@@ -12,9 +12,9 @@ from gymnasium import spaces
 from perl_env.errors import InputError, shorten
 from perl_env.grading import Grade, grade
 from perl_env.permutation import as_order, permute, random_order
-from perl_env.prompts import INSTRUCTION, question_text
+from perl_env.prompts import question_text
 from perl_env.question import Order, Question
-from perl_env.questions import QuestionSource
+from perl_env.questions import QuestionSource, QuestionStream, ShuffledStream
 from perl_env.rewards import RewardWeights, reward
 from perl_env.spaces import FreeText, Pictures
 
@@ -50,10 +50,13 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
     ``parsed``, ``canonical`` (the answer in terms of the canonical order) and the gold ``answer``.
 
     ## Arguments
-    * ``source``: where the questions come from.
+    * ``source``: where the questions come from. Of a stream, questions are drawn in its own order as
+      far as a buffer shuffles it; ``reset(seed=…)`` goes back to its start, and no index can be chosen.
     * ``permute``: draw a random order at each reset (default), or show the canonical one.
-    * ``instruction``: the last line of the text; the paper's by default, "" for none.
+    * ``instruction``: the last line of the text, "" for none; by default the question's own where it
+      has one (published prompts), else the paper's.
     * ``reward_weights``: what a correct and a well-formed reply are worth.
+    * ``shuffle_buffer``: of a stream, how many questions are held to draw from.
     * ``render_mode``: ``"rgb_array"`` makes ``render`` return a contact sheet (H, W, 3).
 
     ## Version History
@@ -64,14 +67,17 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
 
     def __init__(
         self,
-        source: QuestionSource,
+        source: QuestionSource | QuestionStream,
         *,
         permute: bool = True,
-        instruction: str = INSTRUCTION,
+        instruction: str | None = None,
         reward_weights: RewardWeights = RewardWeights(),  # noqa: B008 - frozen
+        shuffle_buffer: int = 64,
         render_mode: str | None = None,
     ):
-        if len(source) == 0:
+        self._indexed = source if isinstance(source, QuestionSource) else None
+        self._stream = None if isinstance(source, QuestionSource) else ShuffledStream(source, shuffle_buffer)  # fmt: skip
+        if self._indexed is not None and len(self._indexed) == 0:
             raise InputError("no questions", where="source", expected="at least one", got=0)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise InputError("unknown render mode", where="render_mode",
@@ -101,9 +107,7 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
         """
         super().reset(seed=seed)
         index, order = self._chosen(options or {})
-        if index is None:
-            index = int(self.np_random.integers(len(self.source)))
-        question = self.source[index]
+        index, question = self._draw(index, restart=seed is not None)
         if order is None:
             order = self._draw_order(question)
         else:
@@ -121,10 +125,23 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
         if index is None and order is not None:
             raise InputError("an order is chosen without a question", where="options",
                              expected="'index' beside 'order'", got=options)  # fmt: skip
-        if index is not None and not 0 <= index < len(self.source):
+        if index is not None and self._indexed is None:
+            raise InputError("a stream's question cannot be chosen", where="options['index']",
+                             expected="no index", got=index)  # fmt: skip
+        if index is not None and self._indexed is not None and not 0 <= index < len(self._indexed):
             raise InputError("no such question", where="options['index']",
-                             expected=f"0..{len(self.source) - 1}", got=index)  # fmt: skip
+                             expected=f"0..{len(self._indexed) - 1}", got=index)  # fmt: skip
         return index, order
+
+    def _draw(self, index: int | None, restart: bool) -> tuple[int, Question]:
+        """The question of an index, or a random one; of a stream, which one of those drawn it is."""
+        if self._indexed is not None:
+            index = int(self.np_random.integers(len(self._indexed))) if index is None else index
+            return index, self._indexed[index]
+        assert self._stream is not None
+        if restart:
+            self._stream.restart()
+        return (0 if restart else self._index + 1), self._stream.draw(self.np_random)
 
     def _draw_order(self, question: Question) -> Order:
         """A legal order, all equally likely."""

@@ -11,6 +11,7 @@ The two kinds look alike and cannot be told apart by their looks:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from perl_env.errors import UnsoundRewriteError
@@ -26,6 +27,7 @@ _ONLY_A_LIST = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def parse_index_list(text: str) -> tuple[int, ...] | None:
     """The numbers of a list such as ``[3, 1, 2]``, ``3-1-2`` or ``3→1→2``; ``None`` if it is none.
 
@@ -34,7 +36,7 @@ def parse_index_list(text: str) -> tuple[int, ...] | None:
     """
     if len(text) > 400 or not _ONLY_A_LIST.fullmatch(text):
         return None
-    return tuple(int(number) for number in _NUMBER.findall(text))
+    return tuple([int(number) for number in _NUMBER.findall(text)])
 
 
 def permute_index_list(
@@ -55,11 +57,11 @@ def permute_index_list(
         if len(values) != len(order):
             raise UnsoundRewriteError("rank list of the wrong length", where=str(values),
                                       expected=f"{len(order)} ranks", got=len(values))  # fmt: skip
-        return tuple(values[slot] for slot in order)
-    if any(not base <= value < base + len(order) for value in values):
+        return tuple([values[slot] for slot in order])
+    if min(values) < base or max(values) >= base + len(order):
         raise UnsoundRewriteError("sequence list names no image", where=str(values),
                                   expected=f"{base}..{base + len(order) - 1}", got=values)  # fmt: skip
-    return tuple(order.index(value - base) + base for value in values)
+    return tuple([order.index(value - base) + base for value in values])
 
 
 def rewrite_index_list(text: str, order: Order, kind: ListKind, base: int = 1) -> str:
@@ -71,5 +73,14 @@ def rewrite_index_list(text: str, order: Order, kind: ListKind, base: int = 1) -
     values = parse_index_list(text)
     if values is None:
         raise UnsoundRewriteError("not an index list", expected="such as 3-1-2", got=repr(text))
-    numbers = iter(permute_index_list(values, order, kind, base))
-    return _NUMBER.sub(lambda _: str(next(numbers)), text)
+    *before, after = _around_numbers(text)
+    rewritten = permute_index_list(values, order, kind, base)
+    return (
+        "".join([f"{piece}{value}" for piece, value in zip(before, rewritten, strict=True)]) + after
+    )
+
+
+@lru_cache(maxsize=4096)
+def _around_numbers(text: str) -> tuple[str, ...]:
+    """What stands before, between and after the numbers of a list."""
+    return tuple(_NUMBER.split(text))

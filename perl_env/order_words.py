@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 
+from perl_env.mentions.words import IMAGE_NOUNS, NUMBERS
+from perl_env.references import ReferenceText
+
 
 def _words(text: str) -> re.Pattern[str]:
     """Any of the words; a word may itself be a small regular expression ("frames?")."""
@@ -127,3 +130,60 @@ SET_OPTION = re.compile(
     r"|cannot be inferred|no image|no images|all images|both images|neither image|neither of the images)\b[\s.]*)",
     re.IGNORECASE,
 )
+
+
+ASKS_FOR_ORDER = re.compile(
+    r"(?<!\w)(?:order(?:ed|ing)?|sequences?|rank(?:s|ed|ing)?|sort(?:ed|ing)?|arrange[ds]?|rearrange|chronological(?:ly)?"
+    r"|(?:list|give|write) the image numbers|from (?:the )?\w+ to (?:the )?\w+)(?!\w)"
+)
+ASKS_FOR_NUMBER_OF = re.compile(
+    r"(?<!\w)(?:number|index|position|slot) of (?:the|an?) (?:image|picture|photo)|(?:image|picture|photo) (?:number|index)"
+)
+PLACE_OF_IMAGE = re.compile(
+    r"(?<!\w)(?:(?:own|its|even|odd|image|picture|photo) (?:number|index)s?|(?:even|odd) numbers?|index|indices|positions?|place|count(?:ed|ing)"
+    r"|reading order|rule|gap|between|in order|out of order|back|front)(?!\w)"
+)
+WORD = re.compile(r"\w+")
+BARE_LETTER = re.compile(r"\(?[A-Za-z]\)?\.?")
+BARE_NUMBER = re.compile(rf"[\[(#]?(?:\d+|{'|'.join(NUMBERS)})[\])]?\.?", re.IGNORECASE)
+BARE_SIDE = re.compile(
+    r"^\W*(?:the )?(?:on the |at the |to the )?(?:left|right)(?: one| side)?\W*$", re.IGNORECASE
+)
+PLACEHOLDER = re.compile(r"<\|?image[ _-]?\d*\|?>", re.IGNORECASE)
+PLACEHOLDER_RUN = re.compile(
+    r"^\W*(?:<\|?image[ _-]?\d*\|?>[\s,;]*(?:and\s+)?)+(?!\w+ (?:is|shows)\b)"
+)
+OPTION_WORD = re.compile(r"(?<!\w)(?:options?|choices?)(?!\w)")
+IMAGE_WORD = re.compile(rf"(?:{'|'.join(IMAGE_NOUNS)})")
+LISTED_NUMBERS = re.compile(r"\w\s*(?:,|;|\band\b)\s*\w")
+NUMBER = re.compile(rf"\d[\d,.]*|{'|'.join(NUMBERS)}|none|zero", re.IGNORECASE)
+YES_NO = re.compile(r"(?:yes|no|true|false|correct|incorrect|wrong)\.?", re.IGNORECASE)
+LABEL = re.compile(
+    r"(?<!\w)(?:(?:the )?\w{1,20} (?:image|picture|photo)|(?:image|picture|photo)[ -]?#?\d+)\s*[:=(]\s*<image>\)?|<image>"
+)
+OTHERS = re.compile(r"(?<!\w)(?:others?|rest|remaining)(?!\w)")
+
+
+def without_mentions(parsed: ReferenceText) -> str:
+    """The text in lower case without its mentions, labels of placeholders and words about the prompt."""
+    pieces, at = [], 0
+    for mention in parsed.mentions:
+        pieces.append(parsed.text[at : mention.span[0]])
+        at = max(at, mention.span[1])
+    pieces.append(parsed.text[at:])
+    low = LABEL.sub(" ", " \u00b7 ".join(pieces).lower())
+    return " ".join(ABOUT_THE_PROMPT.sub(" ", low).split())
+
+
+def is_bound(caption: str, low: str) -> bool:
+    """Whether a caption stands right after or before a placeholder, so that it travels with it."""
+    name = re.escape(caption)
+    return (
+        re.search(rf">\s*\(?{name}(?!\w)", low) is not None
+        or re.search(rf"(?<!\w){name}\s*(?:[:=(]\s*)?<\|?image", low) is not None
+    )
+
+
+def found_words(pattern: re.Pattern[str], low: str) -> tuple[str, ...]:
+    """The distinct words that the pattern finds, in the order of the text."""
+    return tuple(dict.fromkeys(match[0].strip() for match in pattern.finditer(low)))

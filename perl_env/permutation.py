@@ -24,6 +24,7 @@ from perl_env.order_class import FIXED_CLASSES, OrderClass
 from perl_env.question import LETTERS, Order, Question
 from perl_env.references import (
     mentioned_slots,
+    parse_references,
     parse_slot,
     rewrite_around_options,
     rewrite_references,
@@ -50,7 +51,7 @@ def inverse(order: Order) -> Order:
 
 def compose(first: Order, then: Order) -> Order:
     """The order that has the effect of ``first`` followed by ``then``."""
-    return tuple(first[slot] for slot in then)
+    return tuple([first[slot] for slot in then])
 
 
 def as_order(order: Sequence[int], n: int, where: str = "order") -> Order:
@@ -60,7 +61,7 @@ def as_order(order: Sequence[int], n: int, where: str = "order") -> Order:
         InputError: it is none.
     """
     try:
-        result = tuple(int(slot) for slot in order)
+        result = tuple([int(slot) for slot in order])
     except (TypeError, ValueError):
         result = ()
     if sorted(result) != list(range(n)):
@@ -73,8 +74,9 @@ def movable_slots(question: Question) -> tuple[int, ...]:
     """The slots whose images an order may move, by the question's order class and pins."""
     if question.order_class in FIXED_CLASSES:
         return ()
-    pinned = question.pinned or ()
-    return tuple(slot for slot in range(len(question.images)) if slot not in pinned)
+    slots = tuple(range(len(question.images)))
+    pinned = question.pinned
+    return tuple([slot for slot in slots if slot not in pinned]) if pinned else slots
 
 
 def count_orders(question: Question) -> int:
@@ -129,15 +131,20 @@ def permute(question: Question, order: Sequence[int]) -> Question:
     """
     order = as_order(order, len(question.images))
     movable = movable_slots(question)
-    for slot, source in enumerate(order):
-        if slot != source and slot not in movable:
-            raise IllegalOrderError(f"order moves image {slot + 1} of a question of class {question.order_class}",
-                                    where="order", expected=f"only slots {movable} to move", got=order)  # fmt: skip
+    if len(movable) < len(order):
+        _check_legal(question, order, movable)
     canonical = question.canonical or question
     combined = compose(question.order, order)
     if combined == identity(len(combined)):
         return canonical
     return _rewritten(canonical, combined)
+
+
+def _check_legal(question: Question, order: Order, movable: tuple[int, ...]) -> None:
+    for slot, source in enumerate(order):
+        if slot != source and slot not in movable:
+            raise IllegalOrderError(f"order moves image {slot + 1} of a question of class {question.order_class}",
+                                    where="order", expected=f"only slots {movable} to move", got=order)  # fmt: skip
 
 
 def _rewritten(canonical: Question, order: Order) -> Question:
@@ -148,25 +155,30 @@ def _rewritten(canonical: Question, order: Order) -> Question:
             text = rewrite_around_options(text, order, canonical.option_slots)
             answer = _moved_letter(canonical, order)
         case OrderClass.INDEX_LIST:
-            text = rewrite_references(text, order)
+            text = _rewrite(text, order)
             options = _rewrite_lists(options, canonical, order)
             answer = answer if options else _rewrite_list_or_text(answer, canonical, order)
         case OrderClass.SLOT_NAMING:
-            text = rewrite_references(text, order)
+            text = _rewrite(text, order)
             if options:
                 options = _rewrite_names(options, order)
             else:
                 answer = _rewrite_gold_name(answer, order)
         case OrderClass.REFERENTIAL | OrderClass.TEMPORAL:
-            text = rewrite_references(text, order)
-            options = tuple(rewrite_references(option, order) for option in options)
+            text = _rewrite(text, order)
+            options = tuple([_rewrite(option, order) for option in options])
     permuted = object.__new__(Question)
-    permuted.__dict__.update(canonical.__dict__)
     permuted.__dict__.update(
-        images=tuple(canonical.images[slot] for slot in order),
+        canonical.__dict__, images=tuple([canonical.images[slot] for slot in order]),
         text=text, options=options, answer=answer, canonical=canonical, order=order,
     )  # fmt: skip
     return permuted
+
+
+def _rewrite(text: str, order: Order) -> str:
+    """``rewrite_references`` for an order that is known to be one."""
+    parsed = parse_references(text, len(order))
+    return parsed.render(order) if parsed.mentions or parsed.doubts else text
 
 
 def _moved_letter(canonical: Question, order: Order) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -56,14 +57,16 @@ def read_picture(path: str | Path, where: str = "", max_pixels: int = MAX_PIXELS
     """
     where = where or str(path)
     with _opened(path, where, max_pixels) as picture:
-        try:
-            picture.load()
-            array = np.asarray(_as_rgb(ImageOps.exif_transpose(picture)))
-        except Exception as error:  # a decoder meets damaged data in many ways
-            raise InputError("picture is truncated or damaged", where=where,
-                             expected="complete picture data", got=error) from error  # fmt: skip
-    array.flags.writeable = False
-    return array
+        return _pixels(picture, where)
+
+
+def decode_picture(data: bytes, where: str = "", max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """As ``read_picture``, for the content of a file.
+
+    Raises:
+        InputError: as ``read_picture``.
+    """
+    return _pixels(_sized(io.BytesIO(data), where, max_pixels), where)
 
 
 def picture_size(
@@ -78,6 +81,43 @@ def picture_size(
         return picture.size
 
 
+def encoded_size(data: bytes, where: str = "", max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """As ``picture_size``, for the content of a file.
+
+    Raises:
+        InputError: as ``picture_size``.
+    """
+    return _sized(io.BytesIO(data), where, max_pixels).size
+
+
+def ends_as_it_should(data: bytes) -> bool:
+    """Whether a picture's data end with the mark that ends a complete PNG, JPEG, GIF or WebP.
+
+    It costs next to nothing and finds what a broken download cuts off. ``False`` means only that the
+    picture has to be decoded to know: formats without such a mark, or something behind it.
+    """
+    if data.startswith(b"\x89PNG"):
+        return data[-12:] == b"\0\0\0\0IEND\xaeB`\x82"
+    if data.startswith(b"\xff\xd8"):
+        return data.endswith(b"\xff\xd9")
+    if data.startswith(b"GIF8"):
+        return data.endswith(b"\0;")
+    if data.startswith(b"RIFF"):
+        return int.from_bytes(data[4:8], "little") in (len(data) - 8, len(data) - 9)
+    return False
+
+
+def _pixels(picture: ImageFile.ImageFile, where: str) -> np.ndarray:
+    try:
+        picture.load()
+        array = np.asarray(_as_rgb(ImageOps.exif_transpose(picture)))
+    except Exception as error:  # a decoder meets damaged data in many ways
+        raise InputError("picture is truncated or damaged", where=where,
+                         expected="complete picture data", got=error) from error  # fmt: skip
+    array.flags.writeable = False
+    return array
+
+
 @contextmanager
 def _opened(path: str | Path, where: str, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     """The picture with its header read and its size checked, nothing decoded."""
@@ -90,12 +130,16 @@ def _opened(path: str | Path, where: str, max_pixels: int) -> Iterator[ImageFile
         raise InputError("picture cannot be opened", where=where, expected="a readable file",
                          got=error.strerror) from error  # fmt: skip
     with file:
-        picture = _identified(file, where)
-        width, height = picture.size  # at least 1 x 1: Pillow's readers refuse others
-        if width * height > max_pixels:
-            raise InputError("picture is too large", where=where, expected=f"at most {max_pixels:,} pixels",
-                             got=f"{width:,} x {height:,}")  # fmt: skip
-        yield picture
+        yield _sized(file, where, max_pixels)
+
+
+def _sized(file: BinaryIO, where: str, max_pixels: int) -> ImageFile.ImageFile:
+    picture = _identified(file, where)
+    width, height = picture.size  # at least 1 x 1: Pillow's readers refuse others
+    if width * height > max_pixels:
+        raise InputError("picture is too large", where=where, expected=f"at most {max_pixels:,} pixels",
+                         got=f"{width:,} x {height:,}")  # fmt: skip
+    return picture
 
 
 def _identified(file: BinaryIO, where: str) -> ImageFile.ImageFile:

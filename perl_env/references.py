@@ -61,10 +61,9 @@ class ReferenceText:
             pieces.append(self.text[at : part.start])
             at = part.end
         pieces.append(self.text[at:])
-        put = object.__setattr__
-        put(self, "_parts", parts)
-        put(self, "_between", tuple(pieces))
-        put(self, "_identity", tuple(range(self.n_images)))
+        self.__dict__.update(  # frozen for others; several times as fast as object.__setattr__
+            _parts=parts, _between=tuple(pieces), _identity=tuple(range(self.n_images))
+        )
 
     @property
     def mentioned(self) -> frozenset[int]:
@@ -205,12 +204,16 @@ def rewrite_slot_name(text: str, order: Order) -> str:
     """
     order = tuple(order)
     part = _slot_part(text, len(order))
-    if part is None or order == tuple(range(len(order))):
+    if part is None:
         return rewrite_references(text, order)
-    said = part.say((order.index(part.slots[0]),), part.words, len(order))
+    slot = order.index(part.slots[0])
+    if slot == part.slots[0]:
+        return text
+    said = part.say((slot,), part.words, len(order))
     return text[: part.start] + said + text[part.end :]
 
 
+@lru_cache(maxsize=8192)
 def _slot_part(text: str, n_images: int) -> Part | None:
     """The number or ordinal by which a whole text names one slot."""
     if len(text) > 60:

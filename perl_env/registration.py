@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import gymnasium
 from perl_env.env import QuestionEnv
 from perl_env.errors import InputError, nearest
 from perl_env.question import Question
-from perl_env.questions import QuestionSource
+from perl_env.questions import QuestionSource, QuestionStream
 from perl_env.tasks.mixture import MixtureQuestions, parse_mixture
 
 _ENV_ARGUMENTS = frozenset(inspect.signature(QuestionEnv).parameters) - {"source"}
@@ -27,7 +27,8 @@ class Task:
     Attributes:
         name: the environment's id, such as "perl/Shapes-v0".
         loader: "module:function"; called with ``split``, ``seed`` and the task's own arguments, it
-            gives a ``QuestionSource``. Imported on first use.
+            gives a ``QuestionSource``, or a ``QuestionStream`` where ``streaming`` is asked for.
+            Imported on first use.
         summary: one line for lists.
     """
 
@@ -35,7 +36,7 @@ class Task:
     loader: str
     summary: str
 
-    def load(self, **arguments: Any) -> QuestionSource:
+    def load(self, **arguments: Any) -> QuestionSource | QuestionStream:
         """The task's questions.
 
         Raises:
@@ -62,7 +63,7 @@ class Task:
         """What the loader takes, by name."""
         return inspect.signature(self._loader()).parameters
 
-    def _loader(self) -> Callable[..., QuestionSource]:
+    def _loader(self) -> Callable[..., QuestionSource | QuestionStream]:
         module, function = self.loader.split(":")
         return getattr(importlib.import_module(module), function)
 
@@ -81,6 +82,26 @@ TASKS: dict[str, Task] = {
         ),
         Task("perl/Folder-v0", "perl_env.tasks.folder_dataset:folder_questions",
              "your own folder: questions.jsonl and pictures, or a saved data set (path=…)"),
+        Task("perl/MantisEval-v0", "perl_env.tasks.mantis_eval:mantis_eval",
+             "Mantis-Eval: 217 questions over several images"),
+        Task("perl/BLINK-v0", "perl_env.tasks.blink:blink",
+             "BLINK: 1,901 perception questions of 14 sub-tasks, eight of them over several images"),
+        Task("perl/MMIU-v0", "perl_env.tasks.mmiu:mmiu",
+             "MMIU: 11,698 questions of 60 sub-tasks over up to 32 images"),
+        Task("perl/MathVista-v0", "perl_env.tasks.mathvista:mathvista",
+             "MathVista: 1,000 questions over one picture"),
+        Task("perl/MathVerse-v0", "perl_env.tasks.mathverse:mathverse",
+             "MathVerse: 788 problems in five versions, over one picture"),
+        Task("perl/MathVision-v0", "perl_env.tasks.mathvision:mathvision",
+             "MathVision: 3,040 competition problems over one picture"),
+        Task("perl/ReMI-v0", "perl_env.tasks.remi:remi",
+             "ReMI: 2,600 questions of 13 tasks over two to six images"),
+        Task("perl/MVMath-v0", "perl_env.tasks.mv_math:mv_math",
+             "MV-MATH: 2,009 school problems over two to eight images"),
+        Task("perl/MantisInstruct-v0", "perl_env.tasks.mantis_instruct:mantis_instruct",
+             "for training: five parts of Mantis-Instruct"),
+        Task("perl/MMK12-v0", "perl_env.tasks.mmk12:mmk12",
+             "for training: school problems over one picture"),
     )
 }  # fmt: skip
 
@@ -131,7 +152,37 @@ def load_source(task: str, **arguments: Any) -> QuestionSource:
         arguments |= {"path": task} if is_folder else {"tasks": parse_mixture(task)}
     if "seed" not in found.arguments:
         arguments.pop("seed", None)
-    return found.load(**arguments)
+    source = found.load(**arguments)
+    if not isinstance(source, QuestionSource):
+        raise InputError("questions of unknown number", where=f"{found.name}, streaming",
+                         expected="streaming=False, or iterate_questions", got=True)  # fmt: skip
+    return source
+
+
+def iterate_questions(task: str, **arguments: Any) -> Iterable[Question]:
+    """A task's questions one after the other, in canonical order, each decoded when its turn comes.
+
+    Of a data set they come as a stream: nothing is looked through first and nothing is kept, and
+    ``account`` of what is returned says what became of the rows so far. Other tasks are gone through
+    by index.
+
+    Args:
+        task: a registered name, or the path of a folder with ``questions.jsonl``.
+        arguments: the task's own, ``split`` among them.
+
+    Raises:
+        InputError: as the task's loader; while it is iterated, of a row that cannot be read at all.
+    """
+    if task.removeprefix("perl_env:") in TASKS:
+        found = find_task(task)
+        if "streaming" in found.arguments:
+            stream = found.load(**{"streaming": True} | arguments)
+            return stream if isinstance(stream, QuestionStream) else _in_turn(stream)
+    return _in_turn(load_source(task, **arguments))
+
+
+def _in_turn(source: QuestionSource) -> Iterator[Question]:
+    return (source[index] for index in range(len(source)))
 
 
 def load_questions(

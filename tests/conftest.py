@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 
+os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="perl-datasets-")
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: models are folders here
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 import hypothesis
 import pytest
+
+_OWNER = os.getpid()
+
+
+@atexit.register
+def _forget_datasets():
+    """What `datasets` made of parquet files goes away with the tests."""
+    if os.getpid() == _OWNER:
+        shutil.rmtree(os.environ["HF_DATASETS_CACHE"], ignore_errors=True)
+
 
 # Examples are drawn from a fixed seed, and are not timed: the machine may be busy.
 hypothesis.settings.register_profile("perl", deadline=None, derandomize=True)

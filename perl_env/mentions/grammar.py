@@ -76,13 +76,41 @@ _VAGUE_WORDS = [
 ]
 _TENS = [f"{ten}ty" for ten in ("twen", "thir", "for", "fif", "six", "seven", "eigh", "nine")]
 
-#: Where a mention may begin, and which of the forms below it may have. Cheap: most words fail here.
-TRIGGER = re.compile(
-    rf"(?<![^\W_])(?:(?P<noun>{NUMBERED}s?(?![^\W\d_])|ones?(?=[ ]))"
-    rf"|(?P<ordinal>(?:{any_of([*ORDINALS, *END_SLOTS, *OPPOSITE_SIDES, 'initial', 'middle', 'next'])}"
-    r"|\d{1,3}(?:st|nd|rd|th))(?!\w))"
-    rf"|(?P<rare>{any_of([word.split()[0] for word in _VAGUE_WORDS] + [*_TENS, *DENOTATIONS])}(?!\w)))"
+_GROUP = any_of(
+    [
+        "pair",
+        "set",
+        "row",
+        "group",
+        "couple",
+        "half",
+        "third",
+        "quarter",
+        "batch",
+        "column",
+        "series",
+        "triplet",
+        "sequence",
+    ]
 )
+# Looked for ahead of a form that is tried rarely in vain: an ordinal has up to four words.
+_A_FEW_WORDS = r"(?:[\w-]+[ ]){1,4}?"
+
+#: The first word of a mention -> which of the forms below it may have.
+TRIGGER_KINDS = (
+    dict.fromkeys([word.split()[0] for word in _VAGUE_WORDS] + [*_TENS, *DENOTATIONS], "rare")
+    | dict.fromkeys(
+        [*ORDINALS, *END_SLOTS, *OPPOSITE_SIDES, "initial", "middle", "next"], "ordinal"
+    )
+    | {
+        noun + ending: "noun"
+        for noun in (*IMAGE_NOUNS, *NUMBERED_VIEW_NOUNS, "one")
+        for ending in ("", "s")
+    }
+)
+#: Where a mention may begin: the word, which ``TRIGGER_KINDS`` knows unless it is an ordinal in digits.
+#: The match includes the character before, no letter and no digit, and so is tried once a word.
+TRIGGER = re.compile(rf"[\W_]({any_of(TRIGGER_KINDS)}|\d{{1,3}}(?:st|nd|rd|th))(?![^\W\d_])")
 
 #: Forms that begin with a noun.
 NOUN_FORMS = re.compile(
@@ -91,7 +119,7 @@ NOUN_FORMS = re.compile(
         (?P<noun>{NUMBERED})(?P<noun_s>s?)(?P<number_gap>{NUMBER_GAP})
         (?P<numbers>{NUMBER}(?P<more>(?:{_BETWEEN_NUMBERS}{NUMBER})*))
         (?![\w%°]|\.\d|,\d{{3}}|[:/]\d))
-    |(?P<odd_number>(?:{IMAGE})s?{NUMBER_GAP}\d+(?P<odd_suffix>[a-z]{{1,3}}|[/:]\d|,\d{{3}})(?![^\W_]))
+    |(?P<odd_number>(?:{IMAGE})s?{NUMBER_GAP}\d+(?P<odd_suffix>[a-z]{{1,3}}|[/:.]\d|½|,\d{{3}})(?![^\W_]))
     |(?P<labelled>(?:{IMAGE})s?[ ](?:(?:in|at)[ ]position|labell?ed|numbered|marked|with[ ](?:number|index|label)|index)
         [ ](?:as[ ]|with[ ]|by[ ])?["']?\d
         |(?:{IMAGE})s?[ ](?:pairs?|sets?|groups?|triplets?|rows?|columns?|ids?|(?:at[ ])index)[ ]?[#(]?\d
@@ -117,15 +145,23 @@ NOUN_FORMS = re.compile(
     """,
     re.VERBOSE,
 )
+#: What follows a noun that has one of these forms. Most nouns fail here.
+NOUN_NEXT = re.compile(
+    rf"(?:{NUMBERED}|one)s?(?:[\d#№(*_\[{{-]|[,:][ ]?[\d\[{{]|[ \xa0]{{1,2}}(?:[^a-z]|n|{any_of(NUMBERS)}|[a-h](?![a-z])|[iv]"
+    r"|at|on|to|that|which|shown|displayed|located|in\b|im|label|number|marked|with|index|pair|set|group|triplet|row|column|id|of (?:lucky|number)"
+    r"|right|dir|just|placed|before|after|prec|follow|between|adj|beside|above|below|under|over))"
+)
 #: Forms that begin with an ordinal.
 ORDINAL_FORMS = re.compile(
     rf"""
     (?P<vague>{any_of(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
     |(?P<paired>
+        (?={_A_FEW_WORDS}pair)
         (?P<pair_ordinal>{ORDINAL})[ ](?:pair[ ]of[ ](?:the[ ]|these[ ]|those[ ])?(?P<pair_noun>{IMAGE})s
             |(?P<noun_of_pair>{IMAGE})[ ]pair|pair(?![ ]of[ ]))(?![\w-]))
     |(?P<grouped>
-        {ORDINAL}[ ](?P<group>pair|set|row|group|couple|half|third|quarter|batch|column|series|triplet|sequence)s?
+        (?={_A_FEW_WORDS}{_GROUP})
+        {ORDINAL}[ ](?P<group>{_GROUP})s?
         [ ]of[ ](?:the[ ]|these[ ]|those[ ])?(?:{COUNT}[ ])?(?:{IMAGE})s?(?!\w))
     |(?P<ordinal>
         (?P<ordinals>{ORDINAL}(?P<more_ordinals>(?:{_BETWEEN_ORDINALS}{ORDINAL})*))

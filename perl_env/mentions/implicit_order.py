@@ -11,9 +11,18 @@ import itertools
 import re
 
 from perl_env.mentions.findings import Findings
-from perl_env.mentions.grammar import IMAGE, NUMBER, NUMBER_GAP, NUMBERED, ORDINAL, VIEW, any_of
+from perl_env.mentions.grammar import (
+    COUNT,
+    IMAGE,
+    NUMBER,
+    NUMBER_GAP,
+    NUMBERED,
+    ORDINAL,
+    VIEW,
+    any_of,
+)
 from perl_env.mentions.parts import Mention, say_pair
-from perl_env.mentions.words import NUMBERS, OPPOSITE_SIDES, ORDINALS
+from perl_env.mentions.words import IMAGE_NOUNS, NUMBERS, OPPOSITE_SIDES, ORDINALS
 
 _BARE_PLACEHOLDER = re.compile("<image>")
 _SIDE_WORD = re.compile(r"(?<!\w)(?:left|right)(?!\w)")
@@ -50,9 +59,34 @@ _NEIGHBOUR = re.compile(
 )
 #: "up to image 2", "from image 2 on": the images in a row from or to the one that is named.
 _UP_TO = re.compile(
-    r"(?<!\w)(?:up to|until|till|since|as of|start(?:ing)? (?:from|with|at)|begin(?:ning)? (?:from|with|at))(?: and including)?(?: the)? \Z"
+    r"(?<!\w)(?:up to|until|till|since|as of|start(?:ing)? (?:from|with|at)|begin(?:ning)? (?:from|with|at))(?: and including)? \Z"
 )
-_ONWARDS = re.compile(r" (?:on(?:wards?)?|forwards?|upwards?)(?=[ ,.;:?!]|\Z)(?! the\b| a\b| an\b)")
+_ONWARDS = re.compile(
+    r" (?:(?:and )?(?:onwards?|forwards?|upwards?|later|beyond)|on)(?=[ ,.;:?!]|\Z)"
+)
+#: "the predecessor of image 3"
+_RELATED = re.compile(r"(?<!\w)(?:predecessors?|successors?|neighbou?rs?)(?!\w)")
+#: "image zero", "#2 image", "images [1-4]", "the image that comes second", "second- or third-last image"
+_ODD_FORMS = re.compile(
+    rf"(?<![^\W_])(?:{IMAGE})s? ?\[ ?\d|(?<![^\W_])(?:{IMAGE}) zero(?!\w)|(?<!\w)zeroth (?:{IMAGE})(?!\w)|#\d+ (?:{IMAGE})(?!\w)"
+    rf"|(?<![^\W_])(?:{IMAGE})s? (?:which|that) (?:is|are|comes?|appears?|stands?) (?:{ORDINAL})(?=[.,;:?!)]|\Z| in\b| of\b| among\b)"
+    rf"|(?<![^\W_])(?:{IMAGE})s? in (?:the )?(?:{ORDINAL}) place(?!\w)"
+    rf"|(?<![\w-])(?:{any_of(ORDINALS)})- (?:or|and) "
+)
+#: Numbers that name images in other ways than after the noun: "images from 1 to 3", "image numbers 1 and 3".
+_ODD_NUMBERS = re.compile(
+    rf"(?<![^\W_])(?:{IMAGE})s? (?:(?:from |between )[#(]?\d{{1,2}}\)?(?: ?[-–] ?| to | and | until | till )[#(]?\d"
+    rf"|(?:with |by )?(?:the )?(?:numbers|nos\.?|nrs\.?|indices|indexes) [#(]?\d|\d{{1,2}}(?:st|nd|rd|th)(?!\w))"
+    rf"|(?<!\w)(?:{ORDINAL}) (?:out )?of (?:{COUNT}) (?:{IMAGE})s(?!\w)"
+)
+#: Before a mention in quotation marks: it may be written in the image.
+_WRITTEN = re.compile(
+    r"(?:titled?|labell?ed|named|called|words?|text|reads?|says?|caption(?:ed)?|written|heading|headline|inscription|sign) \Z"
+)
+#: Before "the first picture": somebody makes pictures.
+_MAKES = re.compile(
+    r"(?:tak(?:es?|en|ing)|took|shoots?|paints?|painted|draws?|drew|mak(?:es?|ing)|made|publish(?:es|ed)|post(?:s|ed)) the \Z"
+)
 #: "first-image features", "image (a) and image (b)"
 _HYPHENATED = re.compile(
     rf"(?<![\w-])(?:{any_of(ORDINALS)}|last|final)-(?:{IMAGE})s?(?![\w-])"
@@ -62,6 +96,81 @@ _HYPHENATED = re.compile(
 _LISTED = re.compile(
     rf"(?<![^\W_])(?:{IMAGE})s?: ?[#(]?\d{{1,2}}\)?(?:, ?| and | or | & )[#(]?\d{{1,2}}(?! ?[\w%])"
 )
+#: Pieces of which one stands in every text that a pattern above may fit: quicker to look for.
+_HYPHENS = (
+    "-im",
+    "-pic",
+    "-pho",
+    "-snap",
+    "-scr",
+    "image (",
+    "images (",
+    "picture (",
+    "photo (",
+    "img (",
+    "pic (",
+)
+_NEIGHBOURS = ("the next", "the prev", "the foll", "the prec", "the other next")
+_ROW_WORDS = (
+    "ward",
+    " later",
+    " beyond",
+    "up to",
+    "until",
+    "till",
+    "since",
+    "as of",
+    "start",
+    "begin",
+    "from ",
+)
+_UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
+_NOUNS_AND_COLON = tuple(f"{noun}{ending}:" for noun in IMAGE_NOUNS for ending in ("", "s"))
+_ODD_PIECES = (
+    "s from ",
+    "s between ",
+    "numbers ",
+    " nos",
+    " nrs",
+    "indices ",
+    "indexes ",
+    "out of ",
+)
+_OF_COUNT = re.compile(rf" of (?:{any_of(NUMBERS[1:10])}|\d{{1,2}}) ")
+_DIGIT_ORDINAL = re.compile(r"\d(?:st|nd|rd|th)")
+_ODD_FORM_PIECES = ("e [", "s [", "s[", "o [", " zero", "#", " place", "- or ", "- and ")
+_THAT_IS = (
+    " that is",
+    " that are",
+    " that com",
+    " that app",
+    " that sta",
+    " which is",
+    " which are",
+    " which com",
+    " which app",
+    " which sta",
+)
+_RELATIONS = ("predecessor", "successor", "neighb")
+_QUOTES = frozenset("'\"“‘")
+_MADE_NOUNS = frozenset(("picture", "pic", "photo", "photograph", "snapshot", "screenshot"))
+_SIDES = (
+    *(
+        f"{end} the {far}{side}"
+        for end in "nto"
+        for far in ("", "far ")
+        for side in ("left", "right")
+    ),
+    *("left:", "right:", "left)", "right)", "left :", "right :"),
+)
+
+
+def _may_have(low: str, pieces: tuple[str, ...]) -> bool:
+    """Whether one of the pieces stands in the text."""
+    for piece in pieces:  # noqa: SIM110 - any() with a generator takes several times as long
+        if piece in low:
+            return True
+    return False
 
 
 class ImplicitOrder(Findings):
@@ -83,24 +192,54 @@ class ImplicitOrder(Findings):
                     self._doubt(*match.span(), "it takes the images two by two in their order")
             if (pairs := self._pairs()) and len(pairs) < len(self.mentions):
                 self._doubt(*pairs[0].span, "the text may say itself which images make a pair")
-        if ": " in low and (listed := _LISTED.search(low)):
+        if ":" in low and _may_have(low, _NOUNS_AND_COLON) and (listed := _LISTED.search(low)):
             self._doubt(*listed.span(), "the numbers may name images")
-        if self.n > 1 and ("-" in low or "(" in low) and (found := _HYPHENATED.search(low)):
+        if self.n == 1:
+            return
+        self._check_odd_names()
+        if _may_have(low, _HYPHENS) and (found := _HYPHENATED.search(low)):
             self._doubt(*found.span(), "it may name an image")
-        if self.mentions and (found := _NEIGHBOUR.search(low)):
-            self._doubt(*found.span(), "it depends on which images are neighbours")
-        if self.n > 1:
-            self._check_rows()
-        if self.n == 2 and ("left" in low or "right" in low):
+        if self.mentions:
+            if _may_have(low, _NEIGHBOURS) and (found := _NEIGHBOUR.search(low)):
+                self._doubt(*found.span(), "it depends on which images are neighbours")
+            if _may_have(low, _ROW_WORDS):
+                self._check_rows()
+        if self.n == 2 and _may_have(low, _SIDES):
             self._check_sides()
+
+    def _check_odd_names(self) -> None:
+        """Doubts ordinals and numbers that name images without being mentions, and mentions that name none."""
+        low = self.low
+        may_be_odd = _may_have(low, _ODD_PIECES) or (" of " in low and _OF_COUNT.search(low))
+        if (may_be_odd or _DIGIT_ORDINAL.search(low)) and (found := _ODD_NUMBERS.search(low)):
+            self._doubt(*found.span(), "the numbers may name images")
+        may_be_odd = _may_have(low, _ODD_FORM_PIECES) or (
+            (" that " in low or " which " in low) and _may_have(low, _THAT_IS)
+        )
+        if may_be_odd and (found := _ODD_FORMS.search(low)):
+            self._doubt(*found.span(), "it may name an image")
+        if self.mentions and _may_have(low, _RELATIONS) and (found := _RELATED.search(low)):
+            self._doubt(*found.span(), "it depends on which images are neighbours")
+        by_number = [mention.parts[0].words.isdigit() for mention in self.mentions]
+        for mention, is_number in zip(self.mentions, by_number, strict=True):
+            start, end = mention.span
+            if low[start - 1 : start] in _QUOTES and _WRITTEN.search(
+                low[max(0, start - 20) : start - 1]
+            ):
+                self._doubt(start, end, "it may be written in the image")
+            elif not is_number and mention.noun in _MADE_NOUNS and (
+                (low.startswith(" of ", end) and any(by_number)) or _MAKES.search(low[max(0, start - 20) : start])
+            ):  # fmt: skip
+                self._doubt(start, end, "it may count somebody's pictures")
 
     def _check_rows(self) -> None:
         """Doubts "up to image 2", "from image 2 on"."""
         for mention in self.mentions:
             start, end = mention.span
-            if _UP_TO.search(self.low, max(0, start - 30), start) or (
-                _ONWARDS.match(self.low, end)
-                and self.low[max(0, start - 9) : start].endswith(("from ", "from the "))
+            before = self.low[max(0, start - 40) : start].removesuffix("the ")
+            onwards = _ONWARDS.match(self.low, end)
+            if (before.endswith(_UP_TO_ENDS) and _UP_TO.search(before)) or (
+                onwards and (onwards[0] != " on" or before.endswith("from "))
             ):
                 self._doubt(start, end, "it may mean all the images from or to this one")
 

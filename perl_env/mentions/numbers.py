@@ -13,6 +13,11 @@ _ENDS_PHRASE = frozenset(["", *".,;:?!)]>'\"\n"])
 _DETERMINERS = frozenset(
     ("the", "this", "each", "every", "a", "an", "one", "per", "any", "single", "no")
 )
+#: "Image 1 2 3": a number that counts nothing.
+_BARE_NUMBER_NEXT = re.compile(r" \d{1,2}(?: \d{1,2})*(?=[.;:?!)]?(?:\s|\Z))(?! [a-z])")
+_NUMBER_WORD_NEXT = re.compile(rf" {grammar.COUNT}")
+#: "Choose 1 for image 1, 2 for image 2."
+_SAYS_WHAT_FOR = frozenset(("for", "if", "when", "means", "denotes", "indicates", "otherwise"))
 _ONE_ACTS = re.compile(r" (?:can|could|may|might|must|should|would|will|sees|finds|notices)\b")
 
 
@@ -26,6 +31,9 @@ class NumberForms(Findings):
         gap = match["number_gap"]
         numbers_at, numbers_end = match.span("numbers")
         is_word = not match["numbers"][0].isdigit()
+        if self.low[end : end + 1] == ">" and self._is_placeholder(match, is_word):
+            self._add(start, end, [number_part(self.text, numbers_at, numbers_end)], noun)
+            return end
         if is_word and not gap:
             return None
         if self._is_quantity(match) or self._is_view_of_image(match, noun):
@@ -66,6 +74,15 @@ class NumberForms(Findings):
         self._check_what_follows(start, end, noun, ordinal=False)
         self._add(start, end, self._with_ranges(items, plural), noun)
         return end
+
+    def _is_placeholder(self, match: re.Match[str], is_word: bool) -> bool:
+        """Whether "<image_2>" is all there is: nothing around it needs to be looked at then."""
+        return (
+            not (is_word or match["more"] or match["noun_s"])
+            and match["number_gap"] in ("", "_", " ", "-")
+            and match["noun"] in IMAGE_NOUN_SET
+            and self.low[match.start() - 1 : match.start()] == "<"
+        )
 
     def _is_view_of_image(self, match: re.Match[str], noun: str) -> bool:
         """Whether "frame 2" belongs to what follows ("frame 2 of image 1")."""
@@ -110,6 +127,10 @@ class NumberForms(Findings):
         """Doubts "the image 2 dogs", "in photo 3 people", "picture one of them"."""
         if self.low[end : end + 1] != " ":
             return
+        if _BARE_NUMBER_NEXT.match(self.low, end) or (
+            is_word and _NUMBER_WORD_NEXT.match(self.low, end)
+        ):
+            self._doubt(start, end, "it may be followed by more numbers")
         may_count = is_word or self._determiner(start) or self.low.startswith(" people", end)
         may_count = may_count or self.low[:start].endswith(("in ", "on ", "from "))
         if (may_count and follows_number(self.low, end, plural_only=True)) or (
@@ -139,6 +160,8 @@ class NumberForms(Findings):
         """The items without a last number that counts what follows: "in image 1, 5 apples"."""
         end = items[-1].end
         word = grammar.NEXT_WORD.match(self.low, end)
+        if not plural and word is not None and word[1] in _SAYS_WHAT_FOR:
+            self._doubt(*match.span(), "the last number may be an answer")
         noun_next = word is not None and follows_number(self.low, end)
         if not noun_next or (plural and not follows_number(self.low, end, plural_only=True)):
             if not plural and word is not None and word[1] == "of":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from perl_env.mentions import grammar
 from perl_env.mentions.context import antecedent, follows_number, follows_ordinal
@@ -26,6 +25,10 @@ _FRACTION_COUNTS = frozenset(["a", "about", "nearly", *NUMBERS])
 #: Before "the fourth to come": what images are told of by.
 _TOLD_OF = re.compile(
     r"(?:caption|describ|description|depict|image|picture|photo)[^.?!]*\b(?:the )\Z"
+)
+_IN_THE = (" in the ", "from the ", "than the ", "within the ", "inside the ")
+_ENDS_PHRASE = re.compile(
+    r" (?:and|or|but|than|while|whereas|has|is|are|there|we|you)\b|[,.;:?!)]|\Z"
 )
 _SECONDS = re.compile(r"\d[ -]\Z")
 _OTHER_COUNT = re.compile(rf" (?:or|to|and) {grammar.COUNT}")
@@ -171,6 +174,11 @@ class OrdinalForms(Findings):
             return None  # "moving left", "on the right", "the middle of"
         has_article = self.low[max(0, start - 4) : start] == "the "
         whole = self._is_whole_text(start, end)
+        counts = match["count"] and has_article and follows_number(self.low, end)
+        if counts and any(mention.noun for mention in self.mentions):
+            # "the first image shows 5 and the second 7 dogs"
+            self._doubt(start, end, "it may mean an image or something else")
+            return None
         if not match["one"]:
             if follows_ordinal(self.low, end):
                 if grammar.POSITION_NEXT.match(self.low, end) and grammar.IMAGE_NOUN.search(
@@ -191,6 +199,8 @@ class OrdinalForms(Findings):
         else:
             kind = "unknown"
         if kind == "other":
+            if self._is_place(start, end):
+                self._doubt(start, end, "it may mean an image or something else")
             return None
         if kind == "unknown" or self.low.startswith(" of ", end):
             self._doubt(start, end, "it may mean an image or something else")
@@ -199,6 +209,11 @@ class OrdinalForms(Findings):
         if parts is not None:
             self._add(start, end, parts, "")
         return None
+
+    def _is_place(self, start: int, end: int) -> bool:
+        """Whether things are in it: "5 dogs in the first and 7 in the second image"."""
+        before = self.low[max(0, start - 11) : start]
+        return before.endswith(_IN_THE) and _ENDS_PHRASE.match(self.low, end) is not None
 
     def _is_whole_text(self, start: int, end: int) -> bool:
         """Whether nothing else is said than "second" or "The second one."."""
@@ -294,7 +309,7 @@ class OrdinalForms(Findings):
 
     def _with_article(self, part: Part) -> Part:
         """The part together with an "a" or "an" before it, which has to agree."""
-        if self.low[part.start - 1 : part.start] != " ":
+        if self.low[part.start - 2 : part.start] not in ("a ", "n "):
             return part
         for article in ("a ", "an "):
             at = part.start - len(article)
@@ -304,7 +319,7 @@ class OrdinalForms(Findings):
                 and not self.low[at - 1 : at].isalnum()
             ):
                 if part.say in (say_ordinal, say_ordinal_digits):
-                    return replace(part, start=at, words=self.text[at : part.end])
+                    return part._replace(start=at, words=self.text[at : part.end])
                 self._doubt(at, part.end, "an article that fits no other image")
         return part
 

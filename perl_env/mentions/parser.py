@@ -33,11 +33,17 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
     def parse(self) -> tuple[tuple[Mention, ...], tuple[Doubt, ...]]:
         """The mentions and doubts, in the order of the text."""
         low, at = self.low, 0
-        search, forms, handlers = grammar.TRIGGER.search, grammar.FORMS, _HANDLERS
-        while (trigger := search(low, at)) is not None:
-            match = forms[trigger.lastgroup or ""].match(low, trigger.start())
+        padded = f" {low}"  # a trigger's first character is the one before, so places agree
+        search, next_may_fit = grammar.TRIGGER.search, grammar.NOUN_NEXT.match
+        kinds, forms, handlers = grammar.TRIGGER_KINDS, grammar.FORMS, _HANDLERS
+        while (trigger := search(padded, at)) is not None:
+            kind, start = kinds.get(trigger[1], "ordinal"), trigger.start()
+            if kind == "noun" and next_may_fit(low, start) is None:
+                at = trigger.end() - 1
+                continue
+            match = forms[kind].match(low, start)
             if match is None:
-                at = trigger.end()
+                at = trigger.end() - 1
             else:
                 at = handlers[match.lastgroup or ""](self, match) or match.end()
         if self.mentions or self.doubts or "respectively" in low or " or " in low:
@@ -73,7 +79,7 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
         """Such as "the image after the second": remembered until the anchor has been read."""
         direction = match["direction"]
         if match["pronoun"] or direction not in ("before", "after", "preceding", "following"):
-            at_noun = match["pronoun"] or grammar.TRIGGER.match(self.low, match.end())
+            at_noun = match["pronoun"] or grammar.TRIGGER.match(f" {self.low}", match.end())
             if at_noun:
                 self._doubt(*match.span(), "it depends on which images are neighbours")
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from perl_env.mentions.words import (
     END_SLOTS,
@@ -24,8 +24,7 @@ from perl_env.mentions.words import (
 Say = Callable[[tuple[int, ...], str, int], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A stretch of the text that is replaced as a whole: "2", "first", "1-3", "first two".
 
     Attributes:
@@ -43,8 +42,7 @@ class Part:
     say: Say
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A mention of one or more images, such as "images 1, 2 and 3".
 
     Attributes:
@@ -62,8 +60,7 @@ class Mention:
     noun: str
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(NamedTuple):
     """A place that cannot safely be said of another order, and why."""
 
     span: tuple[int, int]

@@ -41,6 +41,11 @@ class Excluded:
     reason: str
     what: str
 
+    @property
+    def place(self) -> str:
+        """Where the row is, for a list."""
+        return f"line {self.line}"
+
 
 @dataclass(frozen=True)
 class _Entry:
@@ -214,14 +219,14 @@ def inside(root: Path, name: str, where: str) -> Path:
     return path
 
 
-def check_gradable(question: Question, where: str) -> None:
+def check_gradable(question: Question, where: str, error: type[InputError] = InputError) -> None:
     """Check that the gold itself, given as the answer, is graded as correct.
 
     Raises:
         InputError: it is not; nobody could answer the question.
     """
     if not grade(question, rf"\boxed{{{question.answer}}}").correct:
-        raise InputError("gold answer cannot be graded", where=f"{where}, answer",
+        raise error("gold answer cannot be graded", where=f"{where}, answer",
                          expected=f"an answer fit for order class {question.order_class}",
                          got=repr(question.answer))  # fmt: skip
 

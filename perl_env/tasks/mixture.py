@@ -112,16 +112,32 @@ class MixtureQuestions:
     @property
     def excluded(self) -> tuple[Any, ...]:
         """The rows that the tasks left out, each with its task before its reason."""
+        return self._left_out("excluded")
+
+    @property
+    def malformed(self) -> tuple[Any, ...]:
+        """The rows of the tasks that contradict themselves, likewise."""
+        return self._left_out("malformed")
+
+    def _left_out(self, how: str) -> tuple[Any, ...]:
         return tuple(
             dataclasses.replace(row, reason=f"{task}: {row.reason}")
             for task, source in zip(self.tasks, self.sources, strict=True)
-            for row in getattr(source, "excluded", ())
+            for row in getattr(source, how, ())
         )
 
     @property
     def excluded_counts(self) -> Counter[str]:
         """How many rows were left out, by what was wrong."""
-        counts = (getattr(source, "excluded_counts", {}) for source in self.sources)
+        return self._counts("excluded_counts")
+
+    @property
+    def malformed_counts(self) -> Counter[str]:
+        """How many rows are malformed, by what is wrong."""
+        return self._counts("malformed_counts")
+
+    def _counts(self, name: str) -> Counter[str]:
+        counts = (getattr(source, name, {}) for source in self.sources)
         return sum(map(Counter, counts), Counter())
 
     def _chosen(self, index: int) -> int:

@@ -59,6 +59,7 @@ def test_bad_rows_of_a_folder_are_counted_and_listed(tmp_path):
     assert "line 6" in shown
 
 
+@pytest.mark.slow  # each is a process of its own, as users run it
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -233,3 +234,29 @@ def test_training_writes_a_model_and_goes_on_where_it_was_stopped(tmp_path):
     assert engine.generate([Prompt(question.images, question.text)], 1, SamplingParams(0, 4))
     assert "folder holds a run of another configuration" in perl_env(*command("run", 13), code=2)
     assert "step" not in perl_env(*command("run", 12))  # nothing is left to do
+
+
+@pytest.mark.slow
+def test_a_model_behind_an_address_is_measured_and_a_failed_run_goes_on(tmp_path, monkeypatch):
+    """The server answers some requests and refuses the next; the same command asks only the others."""
+    from tests.agents.fault_server import FaultServer
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    out = tmp_path / "run"
+    with FaultServer(reply=lambda body, index: "<think>a</think>\\boxed{1}") as server:
+        arguments = (
+            "eval", "--model", f"{server.url}#tiny", "--task", "perl/Shapes-v0", "--limit", "4",
+            "--orders", "2", "--repeats", "1", "--out", out, "--engine-set", "concurrency=1",
+        )  # fmt: skip
+        server.faults.extend([None, None, None, 401])
+        complaint = perl_env(*arguments, code=2)
+        assert len(complaint.strip().splitlines()) == 1
+        answered = len(server.answered)
+        assert "report:" in perl_env(*arguments)
+        assert len(server.answered) == 8
+        assert answered == 3
+        assert set(server.keys) == {"Bearer sk-secret"}
+    rows = pd.read_json(out / "replies.jsonl", lines=True, dtype=False)
+    assert len(rows) == 8
+    written = "".join(f.read_text() for f in out.iterdir() if f.suffix in (".json", ".jsonl"))
+    assert "sk-secret" not in written + complaint

@@ -3,17 +3,21 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
 import evals
-from evals.gallery import data_uri, find_flips, make_cards
+from evals.gallery import find_flips
+from evals.gallery_data import data_uri, embedded_json, make_gallery
 from evals.report import NamedRun, report_directories, summary_table, write_report
 from evals.summary import summarize
 from evals.verdict import judge, verdict
@@ -24,7 +28,7 @@ from .tables import make_table
 
 QUESTIONS = [*(which_image(f"which-{i}", i % 3) for i in range(9)), how_many("many")]
 BY_KEY = {question.key: question for question in QUESTIONS}
-NEVER_CLOSED = {"meta", "link", "img", "br"}
+NEVER_CLOSED = {"meta", "link", "img", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -36,6 +40,9 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.references: list[str] = []
         self.words: list[str] = []
+        self.embedded: dict[str, str] = {}
+        self.script_types: list[str] = []
+        self._into = ""
         self.feed(text)
         self.close()
         assert not self.open
@@ -46,6 +53,9 @@ class Page(HTMLParser):
             value for name, value in attrs if name in ("src", "href", "srcset", "action", "data")
         ]
         assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag == "script":
+            self._into = dict(attrs).get("id", "")
+            self.script_types.append(dict(attrs).get("type", ""))
         if tag not in NEVER_CLOSED:
             self.open.append(tag)
 
@@ -53,12 +63,18 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
+        if self.open and self.open[-1] == "script":
+            self.embedded[self._into] = self.embedded.get(self._into, "") + data
+        elif not self.open or self.open[-1] != "style":
             self.words.append(data)
 
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
+
+    @property
+    def gallery(self) -> dict:
+        return json.loads(self.embedded.get("gallery-data", '{"cards": []}'))
 
 
 def run_of(policy, name: str = "", questions=QUESTIONS, **arguments) -> NamedRun:
@@ -76,9 +92,13 @@ def test_the_report_needs_nothing_outside_the_file(tmp_path: Path) -> None:
     page = page_of([run_of(look), run_of(first_slot), run_of(guess)], tmp_path)
     assert page.references
     assert all(reference.startswith("data:") for reference in page.references)
-    assert "script" not in page.tags
+    assert page.script_types == ["application/json", "application/json", ""]
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?://|url\(|@import", html)
+    files = json.loads(page.embedded["file-data"])  # SVG files name their format by an address
+    names = {name for text in files.values() for name in re.findall(r'https?://[^"]+', text)}
+    assert names == {"http://www.w3.org/2000/svg"}
+    outside = html.replace(page.embedded["file-data"], "")
+    assert not re.search(r"https?://|url\(|@import|innerHTML|eval\(", outside)
     assert "prefers-color-scheme: dark" in html
     assert 'name="viewport"' in html
     assert len(html) < 300_000
@@ -92,7 +112,7 @@ def test_the_report_shows_every_run_with_its_verdict_and_numbers(tmp_path: Path)
     for words in ("Flip rate ↓", "Consistent accuracy ↑", "Order effect ↓", "first_slot minus look",
                   "Accuracy by slot of the gold", "Order effect against noise floor", "equivariant"):  # fmt: skip
         assert words in page.text
-    assert page.tags.count("svg") == 3
+    assert page.tags.count("svg") == 5
 
 
 def test_replies_and_names_are_escaped(tmp_path: Path) -> None:
@@ -107,36 +127,65 @@ def test_replies_and_names_are_escaped(tmp_path: Path) -> None:
     page = page_of(
         [run_of(hostile, name="</title><b>", questions=[question])], tmp_path, {"key<b>": question}
     )
-    assert "script" not in page.tags
-    assert not {"b", "i", "u"} & (set(page.tags) - {"b"})
-    assert attack in page.text
+    assert len(page.script_types) == 3
+    assert not {"b", "i", "u"} & set(page.tags)
     assert "</title><b>" in page.text
-    assert "Which image is <i>red</i>?" in page.text
+    panel = page.gallery["cards"][0]["panels"][0]
+    assert panel["reply"].startswith(attack)
+    assert panel["text"] == "Which image is <i>red</i>?"
     assert all(reference.startswith("data:") for reference in page.references)
 
 
 def test_the_gallery_shows_flipped_questions_in_two_orders(tmp_path: Path) -> None:
     run = run_of(first_slot)
-    cards = make_cards(run.table, BY_KEY, limit=4)
-    assert len(cards) == 4
-    for card in cards:
-        right, wrong = card.panels
-        assert right.correct
-        assert not wrong.correct
-        assert right.canonical != wrong.canonical
-        assert [p.letter for p in wrong.pictures] == [
-            "abc"[int(slot)] for slot in wrong.order.split("-")
-        ]
-        assert {p.letter: p.uri for p in right.pictures} == {
-            p.letter: p.uri for p in wrong.pictures
-        }
-        assert [p.letter for p in right.pictures if p.gold] == [
-            p.letter for p in wrong.pictures if p.gold
-        ]
-        assert [p.chosen for p in wrong.pictures] == [True, False, False]
     page = page_of([run], tmp_path, gallery_limit=4)
-    assert page.tags.count("article") == 4
-    assert "4 of 9 flipped questions" in page.text
+    assert "first_slot: 4 of 9 flipped questions" in page.text
+    cards, uris = page.gallery["cards"], page.gallery["pictures"]
+    assert len(cards) == 4
+    assert len(uris) == len(set(uris)) <= 12
+    for card in cards:
+        right, wrong = card["panels"]
+        assert right["correct"]
+        assert not wrong["correct"]
+        assert right["canonical"] != wrong["canonical"]
+        assert [p["letter"] for p in wrong["pictures"]] == [
+            "abc"[int(slot)] for slot in wrong["order"].split("-")
+        ]
+        shown, again = (
+            {p["letter"]: p["picture"] for p in panel["pictures"]} for panel in (right, wrong)
+        )
+        assert shown == again
+        images = BY_KEY[card["key"]].images
+        assert [uris[shown[letter]] for letter in "abc"] == [data_uri(image) for image in images]
+        assert [p["letter"] for p in right["pictures"] if p["gold"]] == [
+            p["letter"] for p in wrong["pictures"] if p["gold"]
+        ]
+        assert [p["chosen"] for p in wrong["pictures"]] == [True, False, False]
+
+
+def test_runs_take_turns_in_the_gallery_until_its_room_is_used_up() -> None:
+    tables = [run_of(first_slot).table, run_of(guess).table]
+    runs = [(str(i), table, BY_KEY) for i, table in enumerate(tables)]
+    whole = make_gallery(runs, limit=100)
+    assert whole.shown == whole.flips
+    limit = len(embedded_json(whole.data)) // 2
+    half = make_gallery(runs, limit=100, size_limit=limit)
+    assert 0 < len(half.data["cards"]) < len(whole.data["cards"])
+    assert half.flips == whole.flips
+    assert abs(half.shown[0] - half.shown[1]) <= 1
+    assert len(embedded_json(half.data)) < limit + 200
+    used = {
+        p["picture"] for c in half.data["cards"] for panel in c["panels"] for p in panel["pictures"]
+    }
+    assert used == set(range(len(half.data["pictures"])))
+
+
+@given(st.text() | st.sampled_from(["</script>", "<!--<script>", "\u2028\u2029", "\ud800", "]]>"]))
+def test_embedded_json_holds_any_text_and_nothing_that_ends_a_script(text: str) -> None:
+    embedded = embedded_json({"text": text})
+    assert json.loads(embedded) == {"text": text}
+    assert embedded.isascii()
+    assert not set("<>&") & set(embedded)
 
 
 def test_the_gallery_prefers_flips_that_are_not_noise() -> None:
@@ -150,28 +199,35 @@ def test_the_gallery_prefers_flips_that_are_not_noise() -> None:
         },
         dict.fromkeys(["noisy", "steady", "silent", "same", "mute"], "a"),
     )
-    flips = find_flips(table, limit=10)
-    assert [key for key, *_ in flips] == ["steady", "noisy", "silent"]
-    assert flips[0] == ("steady", "0-1-2", "1-0-2")
-    assert len(find_flips(table, limit=1)) == 1
+    flips = find_flips(table)
+    assert [flip.question for flip in flips] == ["steady", "noisy", "silent"]
+    assert flips[0].orders == ("0-1-2", "1-0-2")
+    assert [flip.steady for flip in flips] == [True, False, False]
+    assert [flip.outcome for flip in flips] == ["right-wrong", "right-wrong", "unreadable"]
 
 
 def test_kinds_take_turns_in_the_gallery() -> None:
     replies = {key: {"0-1": ["a"], "1-0": ["b"]} for key in ("p1", "p2", "p3", "q1")}
     table = make_table(replies, dict.fromkeys(replies, "a"))
     table["kind"] = table["question"].str[0]
-    assert [key for key, *_ in find_flips(table, limit=2)] == ["p1", "q1"]
+    assert [flip.question for flip in find_flips(table)] == ["p1", "q1", "p2", "p3"]
 
 
-def test_a_picture_becomes_a_small_png() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (100, 400, 3), dtype=np.uint8)
-    uri = data_uri(image)
+def picture_in(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
+
+
+def test_a_picture_becomes_small_and_a_drawing_stays_exact() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (100, 400, 3), dtype=np.uint8)
+    uri = data_uri(photo)
+    assert uri.startswith("data:image/webp;base64,")
+    assert picture_in(uri).size == (192, 48)
+    drawing = np.kron(
+        np.arange(27, dtype=np.uint8).reshape(3, 3, 3), np.ones((40, 40, 1), np.uint8)
+    )
+    uri = data_uri(drawing)
     assert uri.startswith("data:image/png;base64,")
-    picture = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
-    assert picture.size == (192, 48)
-    small = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
-    restored = Image.open(io.BytesIO(base64.b64decode(data_uri(small).split(",")[1])))
-    np.testing.assert_array_equal(np.asarray(restored), small)
+    np.testing.assert_array_equal(np.asarray(picture_in(uri)), drawing)
 
 
 def test_long_replies_are_cut_and_options_shown(tmp_path: Path) -> None:
@@ -179,8 +235,10 @@ def test_long_replies_are_cut_and_options_shown(tmp_path: Path) -> None:
         return "word " * 5000 + boxed("A" if prompt.seed % 2 else "B")
 
     page = page_of([run_of(verbose, questions=[QUESTIONS[-1]])], tmp_path)
-    assert "characters more" in page.text
-    assert "B. two right" in page.text
+    (card,) = page.gallery["cards"]
+    assert card["panels"][0]["reply"].endswith("characters more)")
+    options = card["panels"][0]["options"]
+    assert [option["line"] for option in options if option["gold"]] == ["B. two"]
     assert (tmp_path / "report.html").stat().st_size < 100_000
 
 
@@ -191,7 +249,9 @@ def test_reports_of_runs_that_leave_metrics_undefined(tmp_path: Path, arguments:
 
 
 def test_without_pictures_the_report_has_no_gallery(tmp_path: Path) -> None:
-    assert "article" not in page_of([run_of(first_slot)], tmp_path, questions={}).tags
+    page = page_of([run_of(first_slot)], tmp_path, questions={})
+    assert "gallery-data" not in page.embedded
+    assert "changed with the order" not in page.text
 
 
 def test_nothing_to_report_is_an_input_error(tmp_path: Path) -> None:
@@ -250,7 +310,7 @@ def test_directories_give_the_same_report_as_their_runs(tmp_path: Path) -> None:
     path = report_directories([tmp_path / "one", tmp_path / "two"], tmp_path / "both.html")
     page = Page(path.read_text(encoding="utf-8"))
     assert "two minus one" in page.text
-    assert page.tags.count("article") > 2
+    assert len(page.gallery["cards"]) > 2
     with pytest.raises(InputError, match="no run directory"):
         report_directories([tmp_path], tmp_path / "x.html")
 
@@ -259,4 +319,4 @@ def test_pictures_of_changed_questions_are_not_shown(tmp_path: Path) -> None:
     evals.run_evaluation(PolicyEngine(first_slot), QUESTIONS, tmp_path / "run",
                          questions_from={"task": "perl/Digits-v0", "limit": 10})  # fmt: skip
     path = report_directories([tmp_path / "run"], tmp_path / "report.html")
-    assert "article" not in Page(path.read_text(encoding="utf-8")).tags
+    assert "gallery-data" not in Page(path.read_text(encoding="utf-8")).embedded

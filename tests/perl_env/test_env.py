@@ -9,11 +9,14 @@ from gymnasium.utils.env_checker import check_env
 
 import perl_env
 from perl_env.errors import IllegalOrderError, InputError
+from tests.perl_env.benchmark_fixtures import FIXTURES, fixture_path
 
 PROCEDURAL = ["perl/Shapes-v0", "perl/Digits-v0"]
 
 
 def arguments(task, folder):
+    if task in FIXTURES:
+        return {"path": fixture_path(task)}
     return {"path": str(folder)} if task == "perl/Folder-v0" else {}
 
 

@@ -9,14 +9,16 @@ import pytest
 CODE = """
 import gymnasium, perl_env
 from gymnasium.utils.env_checker import check_env
+from tests.perl_env.benchmark_fixtures import FIXTURES, fixture_path
 
 assert gymnasium.__file__.startswith({folder!r}), gymnasium.__file__
-for task in ("perl/Shapes-v0", "perl/Digits-v0", "perl/Mixture-v0"):
-    check_env(gymnasium.make(task, render_mode="rgb_array").unwrapped)
+for task in ("perl/Shapes-v0", "perl/Digits-v0", "perl/Mixture-v0", *FIXTURES):
+    arguments = {{"path": fixture_path(task)}} if task in FIXTURES else {{}}
+    check_env(gymnasium.make(task, render_mode="rgb_array", **arguments).unwrapped)
     for mode in ("sync", "async"):
-        envs = gymnasium.make_vec(task, num_envs=2, vectorization_mode=mode)
+        envs = gymnasium.make_vec(task, num_envs=2, vectorization_mode=mode, **arguments)
         observations, _ = envs.reset(seed=3)
-        expected, _ = gymnasium.make(task).reset(seed=3)
+        expected, _ = gymnasium.make(task, **arguments).reset(seed=3)
         assert observations["text"][0] == expected["text"]
         envs.step(("A", "B"))
         envs.close()

@@ -185,6 +185,71 @@ def test_lists_ranges_and_groups_name_the_same_images(data):
     assert before == after, rewritten
 
 
+#: Words that name one slot of n, and the slot: kept for it, an ordinal for others.
+DENOTATIONS = [
+    ("the opening image", lambda n: 0), ("the foremost image", lambda n: 0), ("the lead picture", lambda n: 0),
+    ("the premiere image", lambda n: 0), ("the initial photo", lambda n: 0), ("the secondary image", lambda n: 1),
+    ("the closing image", lambda n: n - 1), ("the concluding picture", lambda n: n - 1),
+    ("the final image", lambda n: n - 1), ("the end image in the series", lambda n: n - 1),
+    ("the image of lucky number two", lambda n: 1), ("the image directly after the first", lambda n: 1),
+]  # fmt: skip
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_denotations_follow_their_image(data):
+    n = data.draw(st.integers(2, 6))
+    order = tuple(data.draw(st.permutations(range(n))))
+    text, slot_of = data.draw(st.sampled_from(DENOTATIONS))
+    rewritten = rewrite_references(f"Describe {text}, please.", order)
+    (mention,) = parse_references(rewritten, n).mentions
+    assert order[mention.slots[0]] == slot_of(n)
+    assert rewrite_references(rewritten, compose(inverse(order), order)) == rewritten
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_pairs_name_the_same_images_in_the_same_order(data):
+    n = data.draw(st.sampled_from([4, 6, 8]))
+    order = tuple(data.draw(st.permutations(range(n))))
+    pair = data.draw(st.integers(0, n // 2 - 1))
+    form = data.draw(st.sampled_from(["the {} pair of images", "the {} image pair"]))
+    text = f"What changes in {form.format(_ORDINALS[pair])}?"
+    rewritten = rewrite_references(text, order)
+    named = [slot for m in parse_references(rewritten, n).mentions for slot in m.slots]
+    assert [order[slot] for slot in named] == [2 * pair, 2 * pair + 1]
+
+
+@given(st.lists(st.sampled_from(NAMES), min_size=2, max_size=4), st.permutations(range(2)))
+@settings(deadline=None)
+def test_a_swap_of_two_images_undoes_itself(names, order):
+    order = tuple(order)
+    text = ", then ".join(name(i % 2) for i, name in enumerate(names))
+    assert rewrite_references(rewrite_references(text, order), order) == text
+
+
+@given(st.sampled_from(sentences.UNCHANGED), st.data())
+@settings(deadline=None)
+def test_no_order_changes_what_mentions_no_image(row, data):
+    text, n = row
+    order = tuple(data.draw(st.permutations(range(n))))
+    assert rewrite_references(text, order) == text
+
+
+@given(st.sampled_from(sentences.UNCHANGED), st.sampled_from(NAMES), st.data())
+@settings(deadline=None)
+def test_what_mentions_no_image_stays_beside_a_mention(row, name, data):
+    """It stays, or the whole is refused; it never changes."""
+    text, n = row
+    slot = data.draw(st.integers(0, n - 1))
+    order = tuple(data.draw(st.permutations(range(n))))
+    try:
+        rewritten = rewrite_references(f"{text}\n\nLook at {name(slot)}.", order)
+    except UnsoundRewriteError:
+        return
+    assert rewritten == f"{text}\n\nLook at {name(order.index(slot))}."
+
+
 @given(
     st.text(alphabet="image 123,-and the first one<>_()[]#.\nleft?", max_size=80), st.integers(1, 4)
 )

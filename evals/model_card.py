@@ -1,0 +1,66 @@
+"""The section on order-robustness of a model's card, in Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from evals.metrics import METRICS
+from evals.named_run import NamedRun
+from evals.report_page import arrow, cell, head
+
+#: What a card tells; the report and its CSV files hold all.
+CARD_METRICS = (
+    "accuracy_canonical", "accuracy_mean", "accuracy_worst", "consistent_accuracy", "flip_rate",
+    "cross_order_disagreement", "noise_floor", "order_effect", "unparsable_rate",
+)  # fmt: skip
+
+
+def model_card_section(runs: Sequence[NamedRun]) -> str:
+    """Verdicts, the main metrics with their intervals, and how they were measured."""
+    lines = ["## Order-robustness", ""]
+    for index, run in enumerate(runs):
+        told = head(index, run)
+        lines += [f"**{plain(run.name)}: {told['judgement']}.** {plain(told['verdict'])}", ""]
+    lines += [
+        "| Metric, with 95 % interval | " + " | ".join(plain(run.name) for run in runs) + " |",
+        "|---|" + "---:|" * len(runs),
+    ]
+    for name in CARD_METRICS:
+        cells = [cell(name, run.metrics[name]) for run in runs]
+        texts = [f"{c['value']} ({c['span']})" if c["span"] else c["value"] for c in cells]
+        lines.append(f"| {METRICS[name].title}{arrow(METRICS[name])} | " + " | ".join(texts) + " |")
+    lines += ["", "↑ more is better, ↓ less is better. Intervals are bootstrapped over questions. The order "
+              "effect is the disagreement across orders less that between replies to the same order.", ""]  # fmt: skip
+    for index, run in enumerate(runs):
+        lines.append(f"- {plain(run.name)}: {plain('; '.join(_circumstances(index, run)))}.")
+    return "\n".join(lines) + "\n"
+
+
+def _circumstances(index: int, run: NamedRun) -> list[str]:
+    """How a run was measured, as far as it is known."""
+    config = run.config
+    facts = [head(index, run)["facts"]]
+    for key, label in (("task", "task"), ("engine", "engine"), ("seed", "seed"),
+                       ("model_fingerprint", "model fingerprint")):  # fmt: skip
+        if config.get(key) not in (None, ""):
+            facts.append(f"{label} {config[key]}")
+    sampling = config.get("sampling") or {}
+    if "temperature" in sampling:
+        facts.append(f"temperature {sampling['temperature']:g}")
+    versions = config.get("versions") or {}
+    known = [
+        f"{name} {versions[name]}"
+        for name in ("perl-env", "transformers", "vllm")
+        if name in versions
+    ]
+    return facts + ([", ".join(known)] if known else [])
+
+
+def plain(text: str) -> str:
+    r"""Text that Markdown shows as it is, on one line and inside a table's cell.
+
+    >>> plain("a|b <i>*x*</i>")
+    'a\\|b \\<i\\>\\*x\\*\\</i\\>'
+    """
+    return re.sub(r"([\\`*_{}\[\]<>|#~!&])", r"\\\1", " ".join(text.split()))
