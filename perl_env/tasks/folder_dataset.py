@@ -90,7 +90,7 @@ class _Entry:
 class DatasetFolderQuestions:
     """The questions of one split of a ``datasets`` folder; pictures are decoded when they are asked for.
 
-    A row that cannot be used is left out, counted and listed in ``excluded``.
+    At load every row is checked, its pictures included. A row that cannot be used is left out, counted and listed in ``excluded``.
 
     Args:
         path: the folder that ``save_to_disk`` wrote.
@@ -152,7 +152,8 @@ class DatasetFolderQuestions:
 
     def _entry(self, number: int, row: Mapping[str, Any]) -> _Entry:
         where = f"{self.path}, row {number + 1}"
-        pictures = [_opened_picture(image, where).size for image in row["images"] or ()]
+        # Decoded once and dropped, so that nothing can go wrong later in the middle of an epoch.
+        pictures = [_decoded(image, where).shape[:2] for image in row["images"] or ()]
         columns = {name: row.get(name) for name in (*_TEXTS, *_SLOTS, "options", "index_base")}
         columns["images"] = [str(slot) for slot in range(len(pictures))]
         columns["options"] = columns["options"] or None
@@ -162,7 +163,7 @@ class DatasetFolderQuestions:
         check_gradable(question, where)
         check_permutable(question)
         self.max_images = max(self.max_images, len(pictures))
-        self.max_pixels = max(self.max_pixels, *(width * height for width, height in pictures))
+        self.max_pixels = max(self.max_pixels, *(height * width for height, width in pictures))
         return _Entry(question, number)
 
 
