@@ -51,14 +51,14 @@ def test_gradient_is_that_of_the_formula(tiny_model, build, loss):
 
 def _written_down(learner, groups, loss):
     """On policy the ratio is one, so the gradient is that of -advantage * log-probability."""
-    from agents.collate import micro_batches, rows_of
+    from agents.collate import collate, rows_of
     from agents.logprobs import reply_logprobs
     from agents.losses import Totals
 
     prompts = [order.prompt for group in groups for order in group.orders]
     encoded = learner._processor.encode_many(prompts)
     rows = rows_of(groups, encoded, Totals(1, 1, 1), "dapo", 1)
-    (batch,) = micro_batches(rows, 1000, learner._processor, 1.0, torch.device("cpu"))
+    batch = collate(rows, learner._processor, 1.0, torch.device("cpu"))
     mask = batch.replies.reply_mask
     terms = (
         -batch.advantages[:, None]
