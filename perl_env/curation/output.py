@@ -32,7 +32,13 @@ def write_dataset(
         split: that the rows name.
         mark: what tells these questions from others.
     """
-    from datasets import Dataset, Value, disable_progress_bars, enable_progress_bars
+    from datasets import (
+        Dataset,
+        Value,
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
     unfinished, old = path.with_name(path.name + ".new"), path.with_name(path.name + ".old")
     for left in (unfinished, old):
@@ -48,7 +54,9 @@ def write_dataset(
             yield as_columns(load(key), split) | {"accuracy": accuracies.get(key)}
 
     scratch = unfinished / "scratch"
-    disable_progress_bars()
+    shown = not are_progress_bars_disabled()
+    if shown:
+        disable_progress_bars()
     try:
         data = Dataset.from_generator(
             rows, features=columns, cache_dir=str(scratch), fingerprint=mark, split=split
@@ -56,7 +64,8 @@ def write_dataset(
         data.save_to_disk(str(unfinished))
         del data
     finally:
-        enable_progress_bars()
+        if shown:
+            enable_progress_bars()
     shutil.rmtree(scratch, ignore_errors=True)
     if path.exists():
         os.replace(path, old)
