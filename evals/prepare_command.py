@@ -30,13 +30,12 @@ def prepare(
 ) -> None:
     """Make training data: filter, rephrase, measure, label; the same command goes on after a stop."""
     from agents.run_config import read_settings
-    from evals.cli import console, progress_display, quiet
+    from evals.cli import console, progress_display
     from evals.errors import EvaluationStoppedError
     from evals.prepare_report import show_report, write_report
     from perl_env.curation import prepare as run
     from perl_env.curation import settings_from_dict
 
-    quiet()
     settings = settings_from_dict(read_settings(config, overrides or ()))
     try:
         with progress_display() as show:
@@ -66,8 +65,11 @@ def _tell_data_set(report: Report) -> None:
 def make_model(described: ModelSettings) -> EngineModel:
     """The model that a stage asks."""
     from agents.engines import make_engine
+    from evals.cli import quiet
     from evals.model_fingerprint import model_fingerprint
 
+    if "://" not in described.model:
+        quiet()
     engine = make_engine(described.model, described.engine, **described.settings)
     # An endpoint's model is known by its own name, so that the address may change.
     name = getattr(engine, "model", None) if engine.name == "openai" else None

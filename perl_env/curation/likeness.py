@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from perl_env.errors import InputError
+
 #: Mean colours of one picture, at another size or after JPEG, differ by less (of 255).
 COLOUR_DISTANCE = 12
 _GRID = (4, 4)
@@ -46,8 +48,11 @@ class Hashes:
 
 def picture_hashes(image: np.ndarray) -> tuple[int, str]:
     """The perceptual hash (64 bits) and the mean colours (hexadecimal) of a picture."""
-    import imagehash
-
+    try:
+        import imagehash
+    except ImportError:
+        raise InputError("package is not installed", where="imagehash", expected="pip install 'perl-env[curate]'",
+                         got="none") from None  # fmt: skip
     picture = Image.fromarray(image)
     means = np.asarray(picture.resize(_GRID, Image.Resampling.BOX))
     return int(str(imagehash.phash(picture)), 16), means.tobytes().hex()

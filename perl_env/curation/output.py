@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,13 +33,7 @@ def write_dataset(
         split: that the rows name.
         mark: what tells these questions from others.
     """
-    from datasets import (
-        Dataset,
-        Value,
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
+    from datasets import Dataset, Value
 
     unfinished, old = path.with_name(path.name + ".new"), path.with_name(path.name + ".old")
     for left in (unfinished, old):
@@ -54,20 +49,29 @@ def write_dataset(
             yield as_columns(load(key), split) | {"accuracy": accuracies.get(key)}
 
     scratch = unfinished / "scratch"
-    shown = not are_progress_bars_disabled()
-    if shown:
-        disable_progress_bars()
-    try:
+    with _no_progress_bars():
         data = Dataset.from_generator(
             rows, features=columns, cache_dir=str(scratch), fingerprint=mark, split=split
         )
         data.save_to_disk(str(unfinished))
         del data
-    finally:
-        if shown:
-            enable_progress_bars()
     shutil.rmtree(scratch, ignore_errors=True)
     if path.exists():
         os.replace(path, old)
     os.replace(unfinished, path)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Ours tell how far it is."""
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()

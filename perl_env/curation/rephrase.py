@@ -19,7 +19,7 @@ from perl_env.curation.outcome import Outcome, problem
 from perl_env.curation.settings import RephraseSettings
 from perl_env.curation.survey import Progress
 from perl_env.curation.workspace import fingerprint
-from perl_env.grading import same_value
+from perl_env.grading import STRICT, same_value
 from perl_env.order_class import OrderClass
 from perl_env.question import LETTERS, Question
 from perl_env.references import mentioned_slots, parse_slot
@@ -125,8 +125,14 @@ def by_rule(question: Question, n_options: int = 4, seed: int = 0) -> dict[str, 
         right = options.index(str(int(gold)))
     else:
         return {}
-    changes = {"options": options, "answer": LETTERS[right]}
+    changes = {"options": options, "answer": LETTERS[right], **_without_benchmark(question)}
     return {} if not options or problem(question, changes) else changes
+
+
+def _without_benchmark(question: Question) -> dict[str, Any]:
+    """A benchmark's own instruction and rule speak of its open form: they no longer fit."""
+    plain = {"instruction": None, "scoring": STRICT}
+    return {name: value for name, value in plain.items() if getattr(question, name) != value}
 
 
 def _image_names(question: Question) -> tuple[str, ...]:
@@ -188,7 +194,12 @@ def _read(question: Question, answer: str) -> dict[str, Any] | None:
         raise ValueError("other placeholders")
     if mentioned_slots(text, len(question.images)) != mentioned_slots(question.text, len(question.images)):  # fmt: skip
         raise ValueError("other images are mentioned")
-    changes = {"text": text.strip(), "options": stripped, "answer": letter}
+    changes = {
+        "text": text.strip(),
+        "options": stripped,
+        "answer": letter,
+        **_without_benchmark(question),
+    }
     if wrong := problem(question, changes):
         raise ValueError(wrong)
     return changes

@@ -16,7 +16,7 @@ from perl_env.curation.settings import RolloutSettings
 from perl_env.curation.survey import Progress
 from perl_env.curation.workspace import fingerprint
 from perl_env.grading import grade
-from perl_env.prompts import INSTRUCTION, question_text
+from perl_env.prompts import question_text
 from perl_env.question import Question
 
 STAGE = "rollouts"
@@ -46,7 +46,7 @@ def filter_by_rollouts(
     """
 
     def wanted(key: str) -> Wanted:
-        text = question_text(load(key), INSTRUCTION)
+        text = question_text(load(key))
         return Wanted(
             ["rollout", text, pixels[key]], settings.replies, lambda: (load(key).images, text)
         )

@@ -36,7 +36,9 @@ class Sources:
             limit = arguments.pop("limit", None)
             source = load_source(**arguments)
             self._sources.append(source)
-            self.left_out += len(getattr(source, "excluded", ()))
+            self.left_out += sum(
+                len(getattr(source, name, ())) for name in ("excluded", "malformed")
+            )
             count = len(source) if limit is None else min(int(limit), len(source))
             self._places += [(number, index) for index in range(count)]
 

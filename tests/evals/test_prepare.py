@@ -33,7 +33,7 @@ def write_config(tmp_path):
     def _write(url, **sections):
         model = {
             "model": f"{url}#tiny",
-            "settings": {"concurrency": CONCURRENCY, "timeout": 1.5, "max_retries": 5},
+            "settings": {"concurrency": CONCURRENCY, "timeout": 1.5, "max_retries": 4},
         }
         values = {
             "sources": [str(tmp_path / "raw")],
@@ -119,6 +119,7 @@ def test_a_server_and_a_command_that_are_killed_cost_what_was_on_its_way(write_c
     assert len({line for line in asked if "boxed" in line}) == QUESTIONS
 
 
+@pytest.mark.slow
 def test_a_refusal_and_a_wrong_configuration_are_one_line(write_config, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-nobody-may-see-this")
     with FaultServer() as server:

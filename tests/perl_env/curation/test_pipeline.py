@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 import perl_env
 from perl_env.curation import prepare, settings_from_dict
@@ -169,6 +170,11 @@ def test_a_folder_of_somebody_else_is_left_alone(folder, tmp_path, models):
 def test_settings_that_cannot_work_are_told(values, complaint):
     with pytest.raises(InputError, match=complaint):
         settings_from_dict(values)
+
+
+def test_the_example_can_be_read():
+    values = yaml.safe_load((ROOT / "configs" / "prepare_example.yaml").read_text())
+    assert settings_from_dict(values).rollouts.model.model == "embedded"
 
 
 KILLED = """

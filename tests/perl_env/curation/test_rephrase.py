@@ -68,6 +68,12 @@ def test_where_no_rule_is_sound_nothing_is_changed(asked):
     assert by_rule(asked) == {}
 
 
+def test_a_benchmarks_instruction_for_the_open_form_goes():
+    asked = question(answer="3", instruction="Answer with a number.", scoring="MathVista")
+    ready = changed(asked, by_rule(asked))
+    assert (ready.instruction, ready.scoring, len(ready.options)) == (None, "strict", 4)
+
+
 @pytest.fixture
 def answers(tmp_path):
     made = Answers(tmp_path / "answers.jsonl")
