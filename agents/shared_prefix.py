@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,19 +64,37 @@ def can_share(model: torch.nn.Module) -> bool:
     return language_model.config._attn_implementation == SHARED_PREFIX
 
 
-def shared_hidden_states(model: torch.nn.Module, batch: ReplyBatch) -> torch.Tensor:
-    """The states [N, H] that predict the replies' tokens, reply after reply."""
+@dataclass(frozen=True)
+class PackedRow:
+    """Prompts and replies in one row, as a language model takes them.
+
+    Attributes:
+        inputs: embedded words and pictures [1, L, H], positions [3, 1, L], and what else the family wants.
+        segments: each prompt with its replies.
+        sources: int64 [N], where in the row the state lies that predicts each reply token.
+    """
+
+    inputs: dict[str, Any]
+    segments: list[Segment]
+    sources: torch.Tensor
+
+
+def pack(model: torch.nn.Module, batch: ReplyBatch) -> PackedRow:
+    """The batch in one row; its pictures are computed here."""
     device, lengths = batch.reply_ids.device, batch.lengths
     segments = _segments(batch, lengths)
     input_ids, sources = _packed(batch, segments, lengths)
-    row = torch.from_numpy(input_ids)[None].to(device)
-    states = model.model.language_model(
-        **_embedded(model, batch, row),
-        position_ids=_positions(model, batch, segments, device),
-        use_cache=False,
-        packed_layout=PackedLayout(segments, device),
-    ).last_hidden_state[0]
-    return states[torch.from_numpy(sources).to(device)]
+    inputs = _embedded(model, batch, torch.from_numpy(input_ids)[None].to(device))
+    inputs["position_ids"] = _positions(model, batch, segments, device)
+    return PackedRow(inputs, segments, torch.from_numpy(sources).to(device))
+
+
+def shared_hidden_states(model: torch.nn.Module, batch: ReplyBatch) -> torch.Tensor:
+    """The states [N, H] that predict the replies' tokens, reply after reply."""
+    row = pack(model, batch)
+    layout = PackedLayout(row.segments, batch.reply_ids.device)
+    output = model.model.language_model(**row.inputs, use_cache=False, packed_layout=layout)
+    return output.last_hidden_state[0, row.sources]
 
 
 def _segments(batch: ReplyBatch, lengths: Sequence[int]) -> list[Segment]:
@@ -129,9 +148,7 @@ def _positions(
     return torch.cat(parts, dim=1)[:, None].to(device)
 
 
-def _embedded(
-    model: torch.nn.Module, batch: ReplyBatch, row: torch.Tensor
-) -> dict[str, torch.Tensor | list[torch.Tensor]]:
+def _embedded(model: torch.nn.Module, batch: ReplyBatch, row: torch.Tensor) -> dict[str, Any]:
     """The row [1, L] as the language model takes it: words embedded, pictures in their places.
 
     The tower computes each distinct picture once; its output is put wherever a prompt shows the picture.
@@ -157,7 +174,9 @@ def _embedded(
 
     words, at_pictures = model.get_input_embeddings()(row), row == model.config.image_token_id
     embedded = in_the_row(features.pooler_output).to(words.dtype)
-    inputs = {"inputs_embeds": words.masked_scatter(at_pictures[..., None], embedded)}
+    inputs: dict[str, Any] = {
+        "inputs_embeds": words.masked_scatter(at_pictures[..., None], embedded)
+    }
     deepstack = getattr(features, "deepstack_features", None)
     if deepstack is None:
         return inputs
