@@ -30,18 +30,13 @@ $(READY): pyproject.toml scripts/repair_environment.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$(EXTRAS)]"
 	@$(BIN)/python scripts/repair_environment.py
-	@# reports are tested in a real browser
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
-	  command -v google-chrome-stable >/dev/null || \
-	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
-	  echo "No Chromium, in which reports are tested: install it (sudo apt-get install chromium). All else works."
 	@touch $(READY)
 	@echo "Set-up is done."
 
 # Reports are tested in a real browser: Debian's Chromium where there is none yet.
 $(BROWSER): $(READY)
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	command -v google-chrome >/dev/null || command -v google-chrome-stable >/dev/null || { \
 		echo "Installing Chromium, in which reports are tested …"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
