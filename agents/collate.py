@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ class Row:
         sampler_logprobs: float32 [T], by the engine that drew it.
         advantage: of the reply.
         weight: of each of its tokens in the loss.
+        question: the number of its question; rows of one question share it.
     """
 
     prompt: EncodedPrompt
@@ -31,6 +33,7 @@ class Row:
     sampler_logprobs: np.ndarray
     advantage: float
     weight: float
+    question: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,32 +81,56 @@ def rows_of(
     prompts = iter(encoded)
     return [
         Row(prompt, ids, logprobs, float(advantage),
-            reply_weight(kind, len(ids), group.num_replies, totals, max_length))
-        for group in groups
+            reply_weight(kind, len(ids), group.num_replies, totals, max_length), number)
+        for number, group in enumerate(groups)
         for order in group.orders
         for prompt in [next(prompts)]
         for ids, logprobs, advantage in zip(order.token_ids, order.logprobs, order.advantages, strict=True)
     ]  # fmt: skip
 
 
-def split_rows(rows: Sequence[Row], max_tokens: int) -> list[list[Row]]:
+def split_rows(rows: Sequence[Row], max_tokens: int, shared: bool = True) -> list[list[Row]]:
     """``rows`` in parts that pass through the model one after the other.
 
+    A question is not split over parts if it fits into one, so that its pictures are computed once; nor is
+    an order of a question that is too large, so that its prompt is.
+
     Args:
-        rows: those of one prompt beside each other.
-        max_tokens: of a part, each prompt counted once. A single reply that has more passes alone.
+        rows: as ``rows_of`` gives them.
+        max_tokens: of a part. A single reply that has more passes alone.
+        shared: whether a prompt is computed, and counted, once a part, or once a reply.
     """
     parts: list[list[Row]] = []
-    tokens = 0
-    for row in rows:
-        new_prompt = not parts or parts[-1][-1].prompt is not row.prompt
-        cost = len(row.token_ids) + new_prompt * len(row.prompt)
+    tokens, prompts = 0, set[int]()
+    for unit in _units(rows, max_tokens) if shared else ([row] for row in rows):
+        cost = _tokens(unit, prompts if shared else set())
         if not parts or tokens + cost > max_tokens:
             parts.append([])
-            tokens, cost = 0, len(row.token_ids) + len(row.prompt)
-        parts[-1].append(row)
+            tokens, prompts = 0, set()
+            cost = _tokens(unit, prompts)
+        parts[-1] += unit
         tokens += cost
+        prompts |= {id(row.prompt) for row in unit}
     return parts
+
+
+def _units(rows: Sequence[Row], max_tokens: int) -> Iterator[list[Row]]:
+    """Whole questions where they fit, else whole orders, else single replies."""
+    for _, question in itertools.groupby(rows, key=lambda row: row.question):
+        of_question = list(question)
+        if _tokens(of_question) <= max_tokens:
+            yield of_question
+            continue
+        for _, order in itertools.groupby(of_question, key=lambda row: id(row.prompt)):
+            of_order = list(order)
+            fits = _tokens(of_order) <= max_tokens
+            yield from [of_order] if fits else ([row] for row in of_order)
+
+
+def _tokens(rows: Sequence[Row], known: Collection[int] = ()) -> int:
+    """Of replies and their prompts, each prompt once; ``known`` ones are not counted."""
+    prompts = {id(row.prompt): len(row.prompt) for row in rows if id(row.prompt) not in known}
+    return sum(prompts.values()) + sum(len(row.token_ids) for row in rows)
 
 
 def collate(

@@ -208,8 +208,8 @@ class GRPOConfig(AlgorithmConfig):
             importance_sampling_cap: such a weight is at most this (2, as its authors').
             minibatches: optimizer updates an epoch (released code: 128 questions in 2).
             epochs: passes over a step's rollouts.
-            micro_batch_tokens: tokens that pass through the model at once, each prompt counted once;
-                changes memory and speed, not the result.
+            micro_batch_tokens: tokens that pass through the model at once, each prompt counted once
+                (``agents.collate.split_rows``); changes memory and speed, not the result.
             weight_decay: of AdamW (released code: 0.01).
             filter_groups: leave out groups whose rewards are all the same, or also those whose mean
                 reward lies outside ``(low, high)``. (The paper filters before training, §3.)

@@ -41,6 +41,7 @@ from agents.sharding import (
     shard_model,
     whole_tensors,
 )
+from agents.shared_prefix import can_share
 from agents.training_data import Group, GroupTrainingData
 
 
@@ -181,7 +182,7 @@ class GRPOTorchLearner(TorchLearner):
             self.config.loss,
             self.config.max_new_tokens,
         )
-        parts = split_rows(rows, self.config.micro_batch_tokens)
+        parts = split_rows(rows, self.config.micro_batch_tokens, can_share(self._model))
         idle = self._most(len(parts)) - len(parts) if self._sharded else 0
         for number, part in enumerate(parts + [[self._idle_row()]] * idle):
             batch = collate(part, self._processor, self.config.temperature, self._device)
@@ -327,7 +328,11 @@ class GRPOTorchLearner(TorchLearner):
         if on_policy or self.config.importance_sampling is not False:
             figures |= self._drift.figures()
             self._log_by_images(self._drift.figures_by_images())
-        figures |= {"grad_norm": float(norm), "tokens": totals.tokens}
+        figures |= {
+            "grad_norm": float(norm),
+            "tokens": totals.tokens,
+            "prompts_shared": float(can_share(self._model)),
+        }
         for name, value in figures.items():
             reduce = "max" if name.endswith("_max") else "mean"
             self.metrics.log_value((DEFAULT_MODULE_ID, name), value, reduce=reduce)

@@ -97,7 +97,7 @@ def _padding(lengths: Sequence[int], device: torch.device) -> _Padding | None:
 
 
 class _PrefixAttention(torch.autograd.Function):
-    """Queries, keys and values [1, H, L, D] to the attention's output of the same shape."""
+    """Queries [1, H, L, D], keys and values [1, K, L, D] to the attention's output [1, H, L, D]."""
 
     @staticmethod
     def forward(ctx: Any, q, k, v, layout: PackedLayout, scale: float):  # type: ignore[override]
@@ -129,7 +129,7 @@ class _PrefixAttention(torch.autograd.Function):
         """Each part's gradient from the merged output and log-sum-exp."""
         q, k, v, out, lse = ctx.saved_tensors
         dq, dk, dv = (torch.zeros_like(x) for x in (q, k, v))
-        grad, scale = grad.contiguous(), ctx.scale
+        scale = ctx.scale
         for segment, padding in ctx.layout.parts():
             prompt, suffix = _spans(segment)
             at_prompt = [x[:, :, prompt] for x in (grad, q, k, v, out, lse)]
@@ -157,6 +157,7 @@ def _add(totals, spans, parts) -> None:
 
 def _attend(q, k, v, causal: bool, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Output [B, H, L, D] and log-sum-exp [B, H, L] of one fused kernel."""
+    k, v = (_for_each_query_head(x, q) for x in (k, v))
     q, k, v = (x.contiguous() for x in (q, k, v))
     ops = torch.ops.aten
     if q.device.type == "cpu":
@@ -176,18 +177,36 @@ def _attend_backward(tensors: Iterable[torch.Tensor], causal: bool, scale: float
     ``tensors`` are the output's gradient, queries, keys, values, and an output and log-sum-exp that may be
     those of more keys.
     """
-    grad, q, k, v, out, lse = (x.contiguous() for x in tensors)
+    grad, q, k, v, out, lse = tensors
+    heads = k.shape[1]
+    k, v = (_for_each_query_head(x, q) for x in (k, v))
+    grad, q, k, v, out, lse = (x.contiguous() for x in (grad, q, k, v, out, lse))
     ops = torch.ops.aten
     if q.device.type == "cpu":
-        return ops._scaled_dot_product_flash_attention_for_cpu_backward(
+        dq, dk, dv = ops._scaled_dot_product_flash_attention_for_cpu_backward(
             grad, q, k, v, out, lse, 0.0, causal, scale=scale
         )
-    padded = torch.nn.functional.pad(lse, (0, -lse.shape[-1] % 32), value=float("inf"))
-    seed = torch.zeros((), dtype=torch.int64, device=q.device)  # of dropout, which there is none of
-    return ops._scaled_dot_product_efficient_attention_backward(
-        grad, q, k, v, None, out, padded, seed, seed, 0.0, [True, True, True, False], causal,
-        scale=scale,
-    )[:3]  # fmt: skip
+    else:
+        padded = torch.nn.functional.pad(lse, (0, -lse.shape[-1] % 32), value=float("inf"))
+        seed = torch.zeros((), dtype=torch.int64, device=q.device)  # of dropout: there is none
+        dq, dk, dv, _ = ops._scaled_dot_product_efficient_attention_backward(
+            grad, q, k, v, None, out, padded, seed, seed, 0.0, [True, True, True, False], causal,
+            scale=scale,
+        )  # fmt: skip
+    return dq, _summed_over_query_heads(dk, heads), _summed_over_query_heads(dv, heads)
+
+
+def _for_each_query_head(x: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """Keys or values [B, K, L, D] as [B, H, L, D]: several heads of queries share one of theirs."""
+    groups = q.shape[1] // x.shape[1]
+    return x if groups == 1 else x.repeat_interleave(groups, dim=1)
+
+
+def _summed_over_query_heads(gradient: torch.Tensor, heads: int) -> torch.Tensor:
+    """The inverse's gradient: [B, H, L, D] as [B, K, L, D]."""
+    if gradient.shape[1] == heads:
+        return gradient
+    return gradient.unflatten(1, (heads, -1)).sum(dim=2)
 
 
 def prefix_attention(
@@ -206,9 +225,6 @@ def prefix_attention(
         [1, H, L, D].
     """
     q, k = q.to(v.dtype), k.to(v.dtype)  # in mixed precision positions leave them in float32
-    groups = q.shape[1] // k.shape[1]
-    if groups > 1:
-        k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))
     return _PrefixAttention.apply(q, k, v, layout, scale)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -29,22 +29,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Families whose models take encoded pictures and positions from outside.
+#: Families whose language models take embedded pictures and positions from outside.
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 
 
 def share_prefixes(model: torch.nn.Module) -> bool:
-    """Prepare a model for the shared pass; tell whether its family can. Other passes stay as they are."""
-    family = getattr(model.config, "model_type", None)
-    if family not in FAMILIES:
-        logger.warning(
-            "%s: prompts and pictures are computed once a reply; they are shared for %s",
-            family, ", ".join(FAMILIES),
-        )  # fmt: skip
+    """Prepare a model for the shared pass; tell whether it can. Other passes stay as they are."""
+    if (reason := _why_not(model.config)) is not None:
+        logger.warning("prompts and pictures are computed once a reply, not shared: %s", reason)
         return False
     register_prefix_attention()
     model.model.language_model.config._attn_implementation = SHARED_PREFIX
     return True
+
+
+def _why_not(config: Any) -> str | None:
+    """What keeps a model from the shared pass; None where nothing does."""
+    family = getattr(config, "model_type", None)
+    if family not in FAMILIES:
+        return f"{family} is none of {', '.join(FAMILIES)}"
+    text = config.text_config
+    if "sliding_attention" in (getattr(text, "layer_types", None) or ()):
+        return "some of its layers attend over a sliding window"
+    if text.attention_dropout:
+        return "its attention has dropout"
+    return None
 
 
 def can_share(model: torch.nn.Module) -> bool:
@@ -55,19 +64,37 @@ def can_share(model: torch.nn.Module) -> bool:
     return language_model.config._attn_implementation == SHARED_PREFIX
 
 
-def shared_hidden_states(model: torch.nn.Module, batch: ReplyBatch) -> torch.Tensor:
-    """The states [N, H] that predict the replies' tokens, reply after reply."""
+@dataclass(frozen=True)
+class PackedRow:
+    """Prompts and replies in one row, as a language model takes them.
+
+    Attributes:
+        inputs: embedded words and pictures [1, L, H], positions [3, 1, L], and what else the family wants.
+        segments: each prompt with its replies.
+        sources: int64 [N], where in the row the state lies that predicts each reply token.
+    """
+
+    inputs: dict[str, Any]
+    segments: list[Segment]
+    sources: torch.Tensor
+
+
+def pack(model: torch.nn.Module, batch: ReplyBatch) -> PackedRow:
+    """The batch in one row; its pictures are computed here."""
     device, lengths = batch.reply_ids.device, batch.lengths
     segments = _segments(batch, lengths)
     input_ids, sources = _packed(batch, segments, lengths)
-    states = model.model(
-        input_ids=torch.from_numpy(input_ids)[None].to(device),
-        position_ids=_positions(model, batch, segments, device),
-        mm_encoder_outputs={"image": _encoded_pictures(model, batch, device)},
-        use_cache=False,
-        packed_layout=PackedLayout(segments, device),
-    ).last_hidden_state[0]
-    return states[torch.from_numpy(sources).to(device)]
+    inputs = _embedded(model, batch, torch.from_numpy(input_ids)[None].to(device))
+    inputs["position_ids"] = _positions(model, batch, segments, device)
+    return PackedRow(inputs, segments, torch.from_numpy(sources).to(device))
+
+
+def shared_hidden_states(model: torch.nn.Module, batch: ReplyBatch) -> torch.Tensor:
+    """The states [N, H] that predict the replies' tokens, reply after reply."""
+    row = pack(model, batch)
+    layout = PackedLayout(row.segments, batch.reply_ids.device)
+    output = model.model.language_model(**row.inputs, use_cache=False, packed_layout=layout)
+    return output.last_hidden_state[0, row.sources]
 
 
 def _segments(batch: ReplyBatch, lengths: Sequence[int]) -> list[Segment]:
@@ -121,22 +148,38 @@ def _positions(
     return torch.cat(parts, dim=1)[:, None].to(device)
 
 
-def _encoded_pictures(
-    model: torch.nn.Module, batch: ReplyBatch, device: torch.device
-) -> SimpleNamespace:
-    """The vision tower's output for every picture in the row, each distinct one computed once."""
+def _embedded(model: torch.nn.Module, batch: ReplyBatch, row: torch.Tensor) -> dict[str, Any]:
+    """The row [1, L] as the language model takes it: words embedded, pictures in their places.
+
+    The tower computes each distinct picture once; its output is put wherever a prompt shows the picture.
+    """
     shown = [picture for prompt in batch.prompts for picture in prompt.pictures]
     distinct: dict[int, EncodedPicture] = {id(picture): picture for picture in shown}
     features = model.model.get_image_features(
-        torch.from_numpy(np.concatenate([p.pixel_values for p in distinct.values()])).to(device),
-        torch.from_numpy(np.stack([p.grid for p in distinct.values()])).to(device),
+        torch.from_numpy(np.concatenate([p.pixel_values for p in distinct.values()])).to(
+            row.device
+        ),
+        torch.from_numpy(np.stack([p.grid for p in distinct.values()])).to(row.device),
         return_dict=True,
     )
     place = {key: number for number, key in enumerate(distinct)}
     chosen = [place[id(picture)] for picture in shown]
-    # Qwen3-VL also feeds earlier layers of the tower into its first decoder layers.
-    deepstack = getattr(features, "deepstack_features", None) or []
-    return SimpleNamespace(
-        pooler_output=[features.pooler_output[i] for i in chosen],
-        deepstack_features=[[layer[i] for i in chosen] for layer in deepstack],
-    )
+
+    sizes = [len(picture) for picture in features.pooler_output]
+
+    def in_the_row(pictures: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+        if isinstance(pictures, torch.Tensor):  # as transformers before 5.18 leaves deeper features
+            pictures = pictures.split(sizes)
+        return torch.cat([pictures[i] for i in chosen])
+
+    words, at_pictures = model.get_input_embeddings()(row), row == model.config.image_token_id
+    embedded = in_the_row(features.pooler_output).to(words.dtype)
+    inputs: dict[str, Any] = {
+        "inputs_embeds": words.masked_scatter(at_pictures[..., None], embedded)
+    }
+    deepstack = getattr(features, "deepstack_features", None)
+    if deepstack is None:
+        return inputs
+    # Qwen3-VL also adds what earlier layers of its tower see to the first layers of the language model.
+    layers = [in_the_row(layer) for layer in deepstack]
+    return {**inputs, "visual_pos_masks": at_pictures, "deepstack_visual_embeds": layers}

@@ -27,6 +27,8 @@ LONGEST_SIDE = 192
 #: A picture whose lossless PNG is larger than this becomes a WebP.
 _LARGEST_PNG = 3_000
 _WEBP_QUALITY = 70
+#: With more colours a picture is a photograph, of which no PNG is tried.
+_MOST_COLOURS = 4096
 #: What the data may take in the file: 20 MiB, pictures included.
 SIZE_LIMIT = 20 * 2**20
 
@@ -126,8 +128,9 @@ def data_uri(image: np.ndarray, longest_side: int = LONGEST_SIDE) -> str:
     """
     picture = Image.fromarray(np.ascontiguousarray(image))
     picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
-    kind, content = "png", _encoded(picture, "PNG", optimize=True)
-    if len(content) > _LARGEST_PNG:
+    content = _encoded(picture, "PNG") if picture.getcolors(_MOST_COLOURS) else b""
+    kind = "png"
+    if not 0 < len(content) <= _LARGEST_PNG:
         kind, content = "webp", _encoded(picture, "WEBP", quality=_WEBP_QUALITY)
     return f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii")
 

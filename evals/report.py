@@ -23,7 +23,7 @@ from evals.gallery_data import Gallery, embedded_json, make_gallery
 from evals.metrics import METRICS
 from evals.named_run import NamedRun
 from evals.report_charts import Chart, order_charts, training_charts
-from evals.report_exports import export_report, file_contents
+from evals.report_exports import check_folder, export_report, file_contents
 from evals.report_tables import differences_frame, table_frames
 from evals.training_curves import TrainingRun, curves_frame, holds_training
 from perl_env.errors import InputError
@@ -118,6 +118,8 @@ def write_report(
     """
     path = Path(path)
     _refuse_other_files(path)
+    if exports is not None:
+        check_folder(Path(exports))
     report = make_report(runs, questions, title, gallery_limit, training)
     html = html_of(report)
     path.parent.mkdir(parents=True, exist_ok=True)

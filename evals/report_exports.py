@@ -36,7 +36,25 @@ def export_report(report: Report, folder: str | Path) -> list[Path]:
         InputError: the folder is a file, or holds other things than a report's exports.
     """
     folder = Path(folder)
+    check_folder(folder)
     files = file_contents(report)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, text in files.items():
+        written.append(folder / name)
+        written[-1].write_text(text, encoding="utf-8", errors="replace")
+        if name.endswith(".svg"):
+            written.append((folder / name).with_suffix(".png"))
+            written[-1].write_bytes(png_of(text))
+    return written
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that a folder is new, empty, or holds earlier exports.
+
+    Raises:
+        InputError: it is a file, or holds other things.
+    """
     if folder.exists():
         if not folder.is_dir():
             raise InputError(
@@ -47,15 +65,6 @@ def export_report(report: Report, folder: str | Path) -> list[Path]:
             raise InputError("folder is not empty", where=str(folder),
                              expected="a new or empty folder, or earlier exports",
                              got=f"{len(others)} other files, such as {others[0]}")  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, text in files.items():
-        written.append(folder / name)
-        written[-1].write_text(text, encoding="utf-8", errors="replace")
-        if name.endswith(".svg"):
-            written.append((folder / name).with_suffix(".png"))
-            written[-1].write_bytes(png_of(text))
-    return written
 
 
 def csv_text(frame: pd.DataFrame) -> str:

@@ -144,10 +144,7 @@ function searchText(card) {
 function fillSelect(form, name, cards, label) {
   const values = [...new Set(cards.map((card) => String(card[name])))].filter((each) => each);
   const select = form.elements[name];
-  if (values.length < 2) {
-    select.closest("label").hidden = true;
-    select.closest("label").style.display = "none";
-  }
+  select.closest("label").hidden = values.length < 2;
   const numbers = new Map();
   for (const card of cards) numbers.set(String(card[name]), (numbers.get(String(card[name])) || 0) + 1);
   select.append(new Option("all", ""));

@@ -67,7 +67,8 @@ def open_hub(
         config: one of its configurations, or ``None`` for its only one.
         split: as the hub names it.
         revision: a commit, tag or branch.
-        files: where pictures are files beside the rows, the patterns of all files that are needed.
+        files: where pictures are files beside the rows, the patterns of all files that are needed, with
+            "{config}".
         streaming: rows one after the other; not where pictures are files.
 
     Raises:
@@ -79,7 +80,7 @@ def open_hub(
             from huggingface_hub import snapshot_download
 
             folder = Path(
-                snapshot_download(hub_id, repo_type="dataset", revision=revision, allow_patterns=list(files))
+                snapshot_download(hub_id, repo_type="dataset", revision=revision, allow_patterns=[pattern.format(config=config) for pattern in files])
             )  # fmt: skip
         else:
             from datasets import load_dataset
@@ -93,14 +94,16 @@ def open_hub(
             + (" (HF_HUB_OFFLINE is set; HF_HUB_OFFLINE=0 lets it be fetched)" if os.environ.get("HF_HUB_OFFLINE") else ""),
             got=f"{type(error).__name__}: {shorten(error, 80)}",
         ) from error  # fmt: skip
-    return open_local(folder, config, split, streaming)
+    return open_local(folder, config, split, streaming, hub_id)
 
 
-def open_local(path: Path, config: str | None, split: str, streaming: bool) -> Opened:
+def open_local(
+    path: Path, config: str | None, split: str, streaming: bool, hub_id: str = ""
+) -> Opened:
     """A local copy: a parquet or JSON file, a folder of such files, or what ``save_to_disk`` wrote.
 
     Of several files those are taken that lie in a folder of the configuration's name, where there is
-    one, and whose name starts with the split's.
+    one, and whose name starts with the split's, or is the data set's own.
 
     Raises:
         InputError: no such path, no file that could be meant, several splits, or unreadable data.
@@ -111,14 +114,16 @@ def open_local(path: Path, config: str | None, split: str, streaming: bool) -> O
     if path.is_file():
         return Opened(_read_files([path], streaming), str(path), path.parent)
     if config is not None and (path / config).is_dir():
-        return Opened(_open_folder(path / config, split, streaming), f"{path}/{config}", path)
-    return Opened(_open_folder(path, split, streaming), str(path), path)
+        return Opened(
+            _open_folder(path / config, split, streaming, hub_id), f"{path}/{config}", path
+        )
+    return Opened(_open_folder(path, split, streaming, hub_id), str(path), path)
 
 
-def _open_folder(path: Path, split: str, streaming: bool) -> Any:
+def _open_folder(path: Path, split: str, streaming: bool, hub_id: str) -> Any:
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
         return _from_disk(path, split, streaming)
-    return _read_files(_files_of_split(path, split), streaming)
+    return _read_files(_files_of_split(path, split, hub_id.rpartition("/")[2]), streaming)
 
 
 def _from_disk(path: Path, split: str, streaming: bool) -> Any:
@@ -137,15 +142,19 @@ def _from_disk(path: Path, split: str, streaming: bool) -> Any:
     return found.to_iterable_dataset() if streaming else found
 
 
-def _files_of_split(path: Path, split: str) -> list[Path]:
+def _files_of_split(path: Path, split: str, name: str) -> list[Path]:
     files = sorted(file for file in path.rglob("*") if file.suffix in _READ and file.is_file())
     parquet = [file for file in files if file.suffix == ".parquet"]
     files = parquet or files
     if len(files) == 1:
         return files
     of_split = [
-        file for file in files if split in (file.stem, file.parent.name) or file.name.startswith(f"{split}-")
-    ]  # fmt: skip
+        file
+        for file in files
+        if split in (file.stem, file.parent.name)
+        or file.name.startswith(f"{split}-")
+        or file.stem == name  # beside it, its parts: MV-MATH.json, MV-MATH-choice.json …
+    ]
     # A data set's pieces lie side by side; files of two folders would be two data sets.
     if not of_split or len({file.parent for file in of_split}) > 1:
         raise InputError(

@@ -131,7 +131,7 @@ def open_parts(
             if config is not None and not (local / config).is_dir():
                 raise InputError("no folder of a sub-task", where=f"{local}, {config}",
                                  expected="a folder, or sub_tasks=… without it", got="nothing")  # fmt: skip
-            opened = open_local(local, config, split, streaming)
+            opened = open_local(local, config, split, streaming, benchmark.hub_id)
         rows = with_columns(opened.rows, benchmark.columns, opened.where)
         column = benchmark.sub_task_column
         wanted = (

@@ -50,9 +50,7 @@ MANTIS_INSTRUCT = Benchmark(
     "question",
     source="TIGER-AI-Lab/Mantis, data/",
     picture_folders=("{config}/{split}_images", "{config}", ""),
-    files=tuple(
-        f"{part}/*" for part in ("nlvr2", "dreamsim", "iconqa", "contrastive_caption", "imagecode")
-    ),
+    files=("{config}/*",),
 )
 
 _ANSWER = re.compile(r"\s*(?:the\s+)?answer(?:\s+is)?\s*:?\s*", re.IGNORECASE)

@@ -12,7 +12,7 @@ from perl_env.references import mentioned_slots
 from perl_env.tasks.benchmark import Benchmark, Draft, Row, SubTask
 from perl_env.tasks.dataset_columns import pictures, texts
 from perl_env.tasks.dataset_loading import loader
-from perl_env.tasks.row_parts import hoisted, leading_pictures, needed_text
+from perl_env.tasks.row_parts import gold_letter, hoisted, leading_pictures, needed_text
 
 _IMAGES = tuple(f"image_{number}" for number in range(1, 7))
 _REFERS = SubTask(OrderClass.REFERENTIAL, 200)
@@ -79,6 +79,7 @@ def draft(row: Row, official: bool) -> Draft:
     options: tuple[str, ...] = ()
     if order_class is OrderClass.IMAGE_OPTIONS:
         options = tuple(LETTERS[: len(images) - 1])
+        answer = gold_letter(answer, options, "label")
     return Draft(
         pictures=images, text=f"Question: {text}" if official else text, answer=answer, options=options,
         kind=task, order_class=order_class, facts={"task": task},

@@ -31,6 +31,7 @@ def test_result_holds_the_figures(tiny_model, build):
         assert np.isfinite(learner[name]), name
     assert learner["sampler_logprob_difference_max"] < 1e-4
     assert learner["kl_to_reference"] >= 0
+    assert learner["prompts_shared"] == 1
     assert runner["num_episodes"] == 6 * 8
     assert groups["groups_seen"] == groups["groups_learned_from"] == 6
     assert groups["dropped_by_reason"] == {

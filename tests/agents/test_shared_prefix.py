@@ -126,15 +126,35 @@ def test_each_prompt_and_picture_is_computed_once(models, family):
     assert tokens == [sum(len(prompt) for prompt in batch.prompts) + 5 * 3]
 
 
-def test_a_model_of_another_family_computes_the_plain_pass_and_says_so(caplog):
-    model = build("qwen2_5_vl")
+def _another_family(model):
     model.config.model_type = "another"
+
+
+def _sliding_window(model):
+    text = model.config.text_config
+    text.layer_types = ["full_attention", "sliding_attention", "full_attention"]
+    text.sliding_window, model.model.language_model.has_sliding_layers = 4, True
+
+
+def _dropout(model):
+    model.config.text_config.attention_dropout = 0.1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(_another_family, "another"), (_sliding_window, "sliding window"), (_dropout, "dropout")],
+)
+def test_a_model_that_cannot_share_computes_the_plain_pass_and_says_why(caplog, change, said):
+    model = build("qwen2_5_vl")
+    change(model)
     with caplog.at_level(logging.WARNING):
         assert not share_prefixes(model)
-    assert "another" in caplog.text
+    (record,) = caplog.records
+    assert said in record.getMessage()
+    assert not can_share(model)
     batch = make_batch(1, [(1, 1)], [[3, 2]])
     plain = from_hidden_states(model, batch, plain_hidden_states(model, batch))
-    torch.testing.assert_close(reply_logprobs(model, batch)["logprobs"], plain["logprobs"])
+    assert torch.equal(reply_logprobs(model, batch)["logprobs"], plain["logprobs"])
 
 
 @pytest.mark.parametrize("family", FAMILIES)

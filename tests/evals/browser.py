@@ -61,6 +61,7 @@ def opened(browser: Any, path: Path, **context: Any) -> Iterator[Opened]:
         found.page.on("request", lambda request: _note_request(found, request.url))
         found.page.on("console", lambda message: _note_message(found, message))
         found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        found.page.set_default_timeout(15_000)
         found.page.goto(path.resolve().as_uri())
         yield found
     finally:

@@ -9,7 +9,15 @@ import pytest
 from PIL import Image
 
 from perl_env.errors import InputError
-from perl_env.pictures import MAX_PIXELS, PictureCache, picture_size, read_picture
+from perl_env.pictures import (
+    MAX_PIXELS,
+    PictureCache,
+    decode_picture,
+    encoded_size,
+    ends_as_it_should,
+    picture_size,
+    read_picture,
+)
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -182,3 +190,22 @@ def test_the_cache_travels_empty(tmp_path):
     copy = pickle.loads(pickle.dumps(cache))
     assert (len(copy), copy.max_bytes) == (0, 5)
     assert np.array_equal(copy.read(tmp_path / "a.png"), NOISE)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "webp", "gif", "jpg"])
+def test_the_content_of_a_file_is_read_like_the_file(tmp_path, suffix):
+    path = saved(tmp_path / f"noise.{suffix}")
+    np.testing.assert_array_equal(decode_picture(path.read_bytes()), read_picture(path))
+    assert encoded_size(path.read_bytes()) == picture_size(path)
+    with pytest.raises(InputError, match="not a picture: row 3"):
+        decode_picture(b"no picture", "row 3")
+    with pytest.raises(InputError, match="picture is too large: row 3"):
+        encoded_size(path.read_bytes(), "row 3", max_pixels=100)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "gif", "jpg", "bmp", "tiff"])
+def test_a_complete_picture_ends_as_it_should_and_a_cut_one_does_not(tmp_path, suffix):
+    data = saved(tmp_path / f"noise.{suffix}").read_bytes()
+    assert ends_as_it_should(data) == (suffix not in ("bmp", "tiff"))  # these have no such mark
+    for cut in (1, 2, 5, 20, len(data) // 2, len(data) - 1):
+        assert not ends_as_it_should(data[:-cut])

@@ -14,6 +14,7 @@ from perl_env.permutation import count_orders, permute, sample_orders
 from perl_env.questions import QuestionSource, QuestionStream
 from perl_env.references import parse_references
 from perl_env.scoring import RULES
+from perl_env.tasks.dataset_columns import with_columns
 from perl_env.tasks.dataset_questions import DatasetQuestions
 from tests.perl_env.benchmark_fixtures import FIXTURES, LOADED, dataset, fixture_path
 
@@ -122,32 +123,36 @@ def test_a_stream_gives_the_same_questions_and_the_same_account(fixture, task, s
         assert found_verdicts(account.loaded, account) == verdicts(fixture)
 
 
-def test_a_column_that_is_missing_or_of_another_type_is_named(fixture, task, tmp_path):
-    if fixture.layout == "json":
-        rows = [dict(row) for row in fixture.rows]
-        for row in rows:
-            first, *_ = fixture.benchmark.columns
-            del row[first.name]
-        with pytest.raises(InputError, match=f"no {first.name}"):
-            fixture.load(fixture.write(tmp_path / "copy", rows))
-        return
-    for column in fixture.benchmark.columns:
-        from datasets import Value
+def test_columns_that_are_missing_or_of_another_type_are_named(fixture):
+    from datasets import Value
 
-        whole = dataset(fixture.benchmark, fixture.rows, plain=True)
+    columns = fixture.benchmark.columns
+    whole = dataset(fixture.benchmark, fixture.rows, plain=True)
+    for column in columns:
         without = whole.remove_columns(column.name)
-        numbers = without.add_column(column.name, [1.5] * len(whole))
-        for rows, got in (
-            (without, f"no {column.name}"),
-            (numbers.cast_column(column.name, Value("bool")), f"{column.name} is bool"),
-        ):
-            folder = tmp_path / f"{column.name}-{len(got)}"
-            rows.save_to_disk(folder)
-            with pytest.raises(InputError, match="missing or of another type") as caught:
-                fixture.load(folder)
+        other = without.add_column(column.name, [1.5] * len(whole))
+        other = other.cast_column(column.name, Value("bool"))
+        for rows, got in ((without, f"no {column.name}"), (other, f"{column.name} is bool")):
+            with pytest.raises(InputError, match="missing or of another type: here: ") as caught:
+                with_columns(rows, columns, "here")
             assert got in str(caught.value)
             assert str(column) in str(caught.value)
-            assert str(folder) in str(caught.value)
+    nothing = whole.select_columns(columns[0].name)
+    with pytest.raises(InputError) as caught:
+        with_columns(nothing, columns, "here")
+    assert all(str(column) in str(caught.value) for column in columns[1:])
+
+
+def test_a_loader_checks_the_columns_of_what_it_opens(fixture, tmp_path):
+    first, *_ = fixture.benchmark.columns
+    if fixture.layout == "json":
+        rows = [{k: v for k, v in row.items() if k != first.name} for row in fixture.rows]
+        fixture.write(tmp_path, rows)
+    else:
+        dataset(fixture.benchmark, fixture.rows, plain=True).remove_columns(first.name).save_to_disk(tmp_path)  # fmt: skip
+    with pytest.raises(InputError, match=f"no {first.name}") as caught:
+        fixture.load(tmp_path)
+    assert str(tmp_path) in str(caught.value)
 
 
 def test_without_a_network_the_error_asks_for_a_local_copy(fixture, task):

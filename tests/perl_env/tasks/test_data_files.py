@@ -149,6 +149,12 @@ def test_json_lines_and_unpacked_pictures(tmp_path):
     (folder / "lines.jsonl").write_text("\n".join(map(json.dumps, rows)))
     assert list(fixture.load(folder)) == expected
     assert list(fixture.load(folder / "lines.jsonl")) == expected
+    # the authors' whole file beside its parts
+    (folder / "lines.jsonl").rename(folder / "MV-MATH.jsonl")
+    (folder / "MV-MATH-choice.json").write_text(json.dumps(rows[:1]))
+    assert list(fixture.load(folder)) == expected
+    (folder / "MV-MATH-choice.json").unlink()
+    (folder / "MV-MATH.jsonl").rename(folder / "lines.jsonl")
     (folder / "lines.jsonl").write_text("[1, 2]")
     with pytest.raises(InputError, match="file holds no rows"):
         fixture.load(folder)
