@@ -18,6 +18,7 @@ _TITLES = {
     "order class": "Order classes",
     "gold": "Where the gold stands",
     "kind": "Kinds",
+    "accuracy": "Measured accuracy",
     "longer side": "Longer side of a picture, in pixels",
 }
 #: A data set may have thousands of kinds; the page shows the largest.

@@ -25,6 +25,8 @@ def vllm_server(model, log_path, start_seconds: float = 500):
         "--served-model-name", "served", "--host", "127.0.0.1", "--port", str(port), "--enforce-eager",
         "--dtype", "float32", "--limit-mm-per-prompt", '{"image": 8, "video": 0}',
         "--kv-cache-memory-bytes", "500000000",
+        # The CPU build dies of a seeded request whose prompt is computed in two steps.
+        "--max-num-batched-tokens", "32768", "--no-enable-chunked-prefill",
     ]  # fmt: skip
     environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
     with open(log_path, "w", encoding="utf-8") as log:

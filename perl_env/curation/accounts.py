@@ -75,6 +75,12 @@ def histograms(questions: Iterable[Portrait]) -> dict[str, dict[str, int]]:
     return {name: _in_order(name, counter) for name, counter in counts.items()}
 
 
+def difficulties(accuracies: Iterable[float]) -> dict[str, int]:
+    """How many questions there are of each measured accuracy, to a tenth."""
+    counter = Counter(f"{accuracy:.1f}" for accuracy in accuracies)
+    return {name: counter[name] for name in sorted(counter)}
+
+
 def _side(side: int) -> str:
     return next((f"≤ {limit}" for limit in _SIDES if side <= limit), f"> {_SIDES[-1]}")
 

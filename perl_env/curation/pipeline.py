@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from perl_env.curation import output, rephrase, rollout_filter, semantic_label
-from perl_env.curation.accounts import StageAccount, account, histograms
+from perl_env.curation.accounts import StageAccount, account, difficulties, histograms
 from perl_env.curation.asking import Answers, Model
 from perl_env.curation.outcome import Outcome, changed
 from perl_env.curation.rule_filter import filter_by_rules
@@ -36,7 +36,7 @@ class Report:
     Attributes:
         stages: in their order.
         left_out_by_loaders: rows that were never questions.
-        before: histograms of the questions that entered.
+        before: histograms of the questions that entered; of accuracies, of those that were measured.
         after: of those in the data set.
         waiting: how many questions wait for a person in ``labels.jsonl``.
         redone: stages that were done again since the configuration or a label changed.
@@ -193,14 +193,18 @@ class _Preparation:
         path = self.workspace.path / output.FOLDER
         mark = fingerprint(self.mark, "output", self.settings.split)
         found = self.workspace.path / "dataset.json"
+        accuracies = {k: n["accuracy"] for k, n in self.notes.items() if "accuracy" in n}
         if _read_json(found).get("fingerprint") != mark or bool(keys) != path.exists():
-            accuracies = {k: n["accuracy"] for k, n in self.notes.items() if "accuracy" in n}
             output.write_dataset(keys, self.load, accuracies, path, self.settings.split, mark)
             self.workspace.write_json("dataset.json", {"fingerprint": mark, "questions": len(keys)})
-        after = (self._portrait(key) for key in keys)
+        before = histograms(self.facts.values())
+        after = histograms(self._portrait(key) for key in keys)
+        if accuracies:
+            before["accuracy"] = difficulties(accuracies.values())
+            after["accuracy"] = difficulties(accuracies[key] for key in keys)
         return Report(
-            tuple(self.accounts), self.sources.left_out, histograms(self.facts.values()),
-            histograms(after), waiting, tuple(self.redone), str(path) if keys else None,
+            tuple(self.accounts), self.sources.left_out, before, after, waiting, tuple(self.redone),
+            str(path) if keys else None,
         )  # fmt: skip
 
     def _portrait(self, key: str) -> Facts:

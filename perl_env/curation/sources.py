@@ -11,8 +11,6 @@ from typing import Any
 from perl_env.question import Question
 from perl_env.registration import load_source
 
-_LAST_FILES = ("questions.jsonl", "state.json", "dataset_info.json", "dataset_dict.json")
-
 
 class Sources:
     """Questions of several sources by index, in canonical order.
@@ -55,10 +53,14 @@ class Sources:
 
     def state(self) -> list[Any]:
         """What tells these questions from others, without reading them: their number, their files."""
-        state: list[Any] = []
-        for arguments, source in zip(self._described, self._sources, strict=True):
-            folder = Path(arguments.get("path") or arguments["task"])
-            files = [folder / name for name in _LAST_FILES] if folder.is_dir() else []
-            stamps = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.exists()]
-            state.append([arguments, len(source), stamps])
-        return state
+        return [
+            [arguments, len(source), _stamps(Path(arguments.get("path") or arguments["task"]))]
+            for arguments, source in zip(self._described, self._sources, strict=True)
+        ]
+
+
+def _stamps(path: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of a file, or of the files that lie in a folder."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stats = [(file.name, file.stat()) for file in files if file.is_file()]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]

@@ -351,6 +351,7 @@ def test_no_thread_is_left_behind_and_weights_are_refused(server, connect):
     assert not [t for t in threading.enumerate() if t.name == "http"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_its_server_was_killed_and_asks_nothing_twice(tmp_path):
     """The evaluation stops with what it has; the same command asks the rest of a new server."""
     import json
