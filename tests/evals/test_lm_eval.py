@@ -26,6 +26,7 @@ from perl_env.questions import QuestionList
 from perl_env.registration import load_questions
 from perl_env.tasks.folder import write_folder
 from tests.evals.policies import picture, unrewritable, which_image
+from tests.perl_env.benchmark_fixtures import fixture_path
 
 pytestmark = [
     pytest.mark.slow,
@@ -255,6 +256,20 @@ def test_hf_multimodal_says_what_our_own_harness_says(tmp_path):
         check_against_our_harness(samples, results, task, asked, orders=4)
         assert results["n-samples"][task]["effective"] == 4
     assert results["configs"]["perl_folder"]["metadata"]["rows_left_out"] == 1
+
+
+def test_the_benchmarks_run_on_local_copies(tmp_path):
+    from tests.evals.test_lm_eval_tasks import BENCHMARKS
+
+    paths = {name: fixture_path(task) for name, task in BENCHMARKS.items()}
+    metadata = {"orders": 2, "paths": paths, "scoring": "official"}
+    command(*asking(tmp_path, "perl_benchmarks", metadata, 2))
+    results, samples = written(tmp_path)
+    assert set(samples) == set(BENCHMARKS)
+    for name, task in BENCHMARKS.items():
+        questions = load_questions(task, limit=2, path=paths[name], scoring="official")
+        assert [s["doc"]["key"] for s in samples[name]] == [q.key for q in questions]
+        assert 0 <= results["results"][name]["acc_mean,none"] <= 1
 
 
 def test_a_group_with_repeats_has_the_noise_floor(tmp_path):
