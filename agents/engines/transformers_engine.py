@@ -122,13 +122,15 @@ class TransformersEngine:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Token ids [rows, T] (padded after the end) and their log-probabilities [rows, T]."""
         device = next(self.model.parameters()).device
+        from agents.engines.reply_cache import repeat_with_room
+
         inputs = left_padded(prompts, self.processor.pad_token_id, device)
         output = self.model(**inputs, use_cache=True, logits_to_keep=1)
         cache, logits = output.past_key_values, output.logits[:, -1]
         parents = torch.repeat_interleave(torch.arange(len(prompts)), torch.tensor(counts)).to(
             device
         )
-        cache.batch_select_indices(parents)
+        repeat_with_room(cache, parents)
         deltas = self._rope_deltas()
         deltas = None if deltas is None else deltas[parents]
         logits, attention_mask = logits[parents], inputs["attention_mask"][parents]
