@@ -99,6 +99,9 @@ class VLLMEngine:
                     mm_processor_kwargs=_image_size(self.processor) if scaled else None,
                     limit_mm_per_prompt={"image": int(max_images), "video": 0},
                     enable_prefix_caching=True,
+                    # Where a prompt is computed in parts, vLLM turns a seeded stream back after each,
+                    # which the generators of a CPU cannot do.
+                    enable_chunked_prefill=False if on_cpu else None,
                     enable_sleep_mode=share_gpu and not on_cpu,
                     enforce_eager=on_cpu,
                     logprobs_mode="processed_logprobs",

@@ -67,6 +67,16 @@ def test_logprobs_are_those_of_one_plain_pass(engine, plain, temperature):
     assert largest_difference(plain, prompts, replies, temperature) < 1e-4
 
 
+def test_more_prompt_tokens_than_pass_through_the_model_at_once(engine, plain):
+    """A prompt on the edge may not be computed in parts on a CPU: its seeded stream cannot be turned back."""
+    images = [make_prompts((1,))[0].images[0]]
+    prompts = [Prompt(images, f"{number} " * 300, seed=number) for number in range(24)]
+    assert sum(map(len, plain.prompt_token_ids(prompts))) > 2 * 4096
+    replies = engine.generate(prompts, 2, SamplingParams(1.0, 2, seed=1))
+    assert [len(found) for found in replies] == [2] * 24
+    assert largest_difference(plain, prompts, replies) < 1e-4
+
+
 def test_prompts_are_computed_with_the_same_tokens(engine, plain):
     prompts = make_prompts((1, 2, 4), "What <|image_pad|> is in the text?")
     for own, expected in zip(
