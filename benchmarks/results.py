@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -60,13 +62,33 @@ def publish(
     write_results(name, figures, unit)
 
 
-def write_results(name: str, figures: Mapping[str, Any], unit: str) -> None:
-    """Write ``benchmarks/results/NAME.json``."""
-    FOLDER.mkdir(exist_ok=True)
+def called() -> str:
+    """The command line of this process, for benchmarks with settings."""
+    return shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+
+
+def write_results(
+    name: str,
+    figures: Mapping[str, Any],
+    unit: str,
+    folder: Path | None = None,
+    command: str | None = None,
+) -> None:
+    """Write ``benchmarks/results/NAME.json``.
+
+    Args:
+        name: of the benchmark.
+        figures: what it found.
+        unit: of the figures.
+        folder: another one to write into.
+        command: that found it; the benchmark's name without settings by default.
+    """
+    folder = folder or FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     content = {
         "machine": machine(),
-        "command": f"python -m benchmarks.{name}",
+        "command": command or f"python -m benchmarks.{name}",
         "unit": unit,
         "figures": figures,
     }
-    (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")

@@ -226,6 +226,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cell", type=int, nargs=6, action="append",
                         metavar=("PROMPT", "IMAGES", "SIDE", "REPLIES", "REPLY", "ORDERS"),
                         help="measure this group instead of the usual ones")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=FOLDER, help="where the results are written")
     parser.add_argument("--one", nargs=7, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -261,8 +262,8 @@ def main() -> None:
                "peak_flops": args.peak, "figures": figures}  # fmt: skip
     if args.device == "cuda":
         content["machine"]["gpu"] = torch.cuda.get_device_name()
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+    args.out.mkdir(exist_ok=True)
+    (args.out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _command() -> str:
