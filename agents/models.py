@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from agents.model_folder import model_folder
+from agents.patch_embedding import embed_patches_by_product
 from perl_env.errors import InputError
 
 
@@ -34,4 +35,4 @@ def load_model(path: str | Path, dtype: str = "auto", attention: str = "sdpa") -
     except (OSError, ValueError, KeyError) as error:
         raise InputError("model cannot be loaded", where=str(path),
                          expected="config.json and weights of an image-text-to-text model", got=error) from error  # fmt: skip
-    return model.eval()
+    return embed_patches_by_product(model).eval()

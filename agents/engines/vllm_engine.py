@@ -28,6 +28,8 @@ _ENVIRONMENT = {
 }
 #: The CPU build otherwise takes most of the machine's memory for its cache.
 _CPU_CACHE_GIB = 1.0
+#: Tokens of a block of that cache. The CPU build computes attention over whole blocks, of 128 by default.
+_CPU_BLOCK_TOKENS = 32
 
 
 class VLLMEngine:
@@ -94,6 +96,7 @@ class VLLMEngine:
                     # Not Ray's: within a placement group vLLM would choose it.
                     distributed_executor_backend="mp" if tensor_parallel_size > 1 else None,
                     gpu_memory_utilization=gpu_memory_utilization,
+                    block_size=_CPU_BLOCK_TOKENS if on_cpu else None,
                     kv_cache_memory_bytes=None if cache_gib is None else int(cache_gib * _GIB),
                     max_model_len=None if max_model_len is None else int(max_model_len),
                     mm_processor_kwargs=_image_size(self.processor) if scaled else None,
