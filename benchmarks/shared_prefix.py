@@ -34,6 +34,7 @@ from rich.table import Table  # noqa: E402
 from agents.flops import StepShape, count_step  # noqa: E402
 from agents.logprobs import ReplyBatch, from_hidden_states  # noqa: E402
 from agents.model_shape import ModelShape, read_model_shape  # noqa: E402
+from agents.patch_embedding import embed_patches_by_product  # noqa: E402
 from agents.shared_prefix import share_prefixes  # noqa: E402
 from benchmarks.prefix_ways import WAYS, random_group  # noqa: E402
 from benchmarks.results import FOLDER, machine  # noqa: E402
@@ -104,7 +105,7 @@ def build(name: str, device: str) -> torch.nn.Module:
         model.gradient_checkpointing_enable({"use_reentrant": False})
         model.train()
     share_prefixes(model)
-    return model
+    return embed_patches_by_product(model)
 
 
 def run_pass(model: torch.nn.Module, batch: ReplyBatch, way: str) -> float:

@@ -57,7 +57,7 @@ def test_output_and_gradients_are_those_of_the_masked_attention(shapes, kv_heads
     expected_gradients = torch.autograd.grad((expected * weight).sum(), inputs)
     gradients = torch.autograd.grad((found * weight).sum(), inputs)
     for gradient, wanted in zip(gradients, expected_gradients, strict=True):
-        torch.testing.assert_close(gradient, wanted, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(gradient, wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("changed", ["other prompt", "other reply", "later token"])

@@ -102,7 +102,7 @@ def test_values_loss_and_every_gradient_equal_the_plain_pass(models, family, see
     expected_loss, expected = gradients_of(model, plain, batch.reply_mask, seed)
     torch.testing.assert_close(loss, expected_loss, atol=1e-5, rtol=1e-5)
     for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, atol=1e-5, rtol=1e-4, msg=name)
+        torch.testing.assert_close(found[name], gradient, atol=1e-5, rtol=1e-5, msg=name)
     assert any("visual" in name and gradient.abs().max() > 1e-4 for name, gradient in found.items())
 
 
