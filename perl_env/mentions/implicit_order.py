@@ -99,6 +99,7 @@ _LISTED = re.compile(
 #: Pieces of which one stands in every text that a pattern above may fit: quicker to look for. What
 #: several of them share is looked for first.
 _HYPHENS = ("-im", "-pic", "-pho", "-snap", "-scr")
+_LETTER_IN_BRACKETS = re.compile(r"\([a-h]\)")
 _OPENED = ("image (", "images (", "picture (", "photo (", "img (", "pic (")
 _NEIGHBOURS = ("the next", "the prev", "the foll", "the prec", "the other next")
 _UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
@@ -136,7 +137,9 @@ def _may_have(low: str, pieces: tuple[str, ...]) -> bool:
 
 def _may_be_hyphenated(low: str) -> bool:
     """Whether ``_HYPHENATED`` is worth a search."""
-    return ("-" in low and _may_have(low, _HYPHENS)) or ("(" in low and _may_have(low, _OPENED))
+    return ("-" in low and _may_have(low, _HYPHENS)) or (
+        "(" in low and _may_have(low, _OPENED) and _LETTER_IN_BRACKETS.search(low) is not None
+    )
 
 
 def _may_have_odd_number(low: str) -> bool:
