@@ -91,7 +91,7 @@ def _obstacle(question: Question, order_class: OrderClass) -> str:
 def _trial_orders(question: Question) -> Iterator[Order]:
     """The images reversed, and each moved on by one: every image that can move does."""
     slots = movable_slots(question)
-    for sources in (tuple(reversed(slots)), (*slots[1:], *slots[:1])):
+    for sources in dict.fromkeys((slots[::-1], (*slots[1:], *slots[:1]))):  # the same for two
         order = list(range(len(question.images)))
         for slot, source in zip(slots, sources, strict=True):
             order[slot] = source

@@ -131,13 +131,14 @@ class OrdinalForms(Findings):
         ):
             return None
         before = self.low[max(0, start - 6) : start]
-        if before.endswith(("every ", "each ", "any ")):
-            self._doubt(start, end, "it may mean one of every so many images")
-            return None
-        if before.endswith(("my ", "his ", "her ", "their ", "its ", "'s ", "’s ")):
-            self._doubt(start, end, "it may count somebody's images")
-        if before.endswith("-") or (match["ordinals"] == "second" and _SECONDS.search(before)):
-            return None
+        if not before.endswith("the "):
+            if before.endswith(("every ", "each ", "any ")):
+                self._doubt(start, end, "it may mean one of every so many images")
+                return None
+            if before.endswith(("my ", "his ", "her ", "their ", "its ", "'s ", "’s ")):
+                self._doubt(start, end, "it may count somebody's images")
+            if before.endswith("-") or (match["ordinals"] == "second" and _SECONDS.search(before)):
+                return None
         self._check_what_follows(start, end, noun, ordinal=True)
         parts = self._ordinal_parts(match, plural)
         if parts is not None:
