@@ -17,7 +17,7 @@ import numpy as np
 import ray
 from ray.exceptions import RayActorError
 
-from agents.engines.base import Engine, Prompt, Reply, SamplingParams
+from agents.engines.base import Engine, Prompt, Reply, SamplingParams, reply_counts
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +90,7 @@ class RayShards:
         sampling: SamplingParams = SamplingParams(),  # noqa: B008 - frozen
     ) -> list[list[Reply]]:
         """One call, by one actor."""
-        counts = (
-            [replies_per_prompt] * len(prompts)
-            if isinstance(replies_per_prompt, int)
-            else list(replies_per_prompt)
-        )
+        counts = reply_counts(replies_per_prompt, len(prompts))
         ((_, replies),) = self.answer([prompts], [counts], sampling)
         return replies
 

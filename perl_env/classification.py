@@ -91,7 +91,7 @@ def _obstacle(question: Question, order_class: OrderClass) -> str:
 def _trial_orders(question: Question) -> Iterator[Order]:
     """The images reversed, and each moved on by one: every image that can move does."""
     slots = movable_slots(question)
-    for sources in (tuple(reversed(slots)), (*slots[1:], *slots[:1])):
+    for sources in dict.fromkeys((slots[::-1], (*slots[1:], *slots[:1]))):  # the same for two
         order = list(range(len(question.images)))
         for slot, source in zip(slots, sources, strict=True):
             order[slot] = source
@@ -108,7 +108,9 @@ class _Reader:
         self.answers = question.options or (question.answer,)
         self.answer_texts = [parse_references(answer, self.n) for answer in self.answers]
         self.low = question.text.lower()
-        self.rest = " | ".join(map(order_words.without_mentions, (self.text, *self.answer_texts)))
+        self.text_rest = order_words.without_mentions(self.text)
+        self.answer_rests = [order_words.without_mentions(parsed) for parsed in self.answer_texts]
+        self.rest = " | ".join((self.text_rest, *self.answer_rests))
 
     def classify(self) -> Classification:
         """The first rule that applies."""
@@ -159,7 +161,11 @@ class _Reader:
 
     def _spoken_answers(self) -> list[ReferenceText]:
         """The answers that do not name an image as a whole: "second" alone is no doubtful sentence."""
-        return [parsed for parsed in self.answer_texts if parse_slot(parsed.text, self.n) is None]
+        return [parsed for parsed in self.answer_texts if not self._names_image(parsed)]
+
+    def _names_image(self, answer: ReferenceText) -> bool:
+        """Whether an answer as a whole names an image."""
+        return parse_slot(answer.text, self.n) is not None
 
     def _captions(self) -> Classification | None:
         captions = order_words.found_words(order_words.CAPTION, self.rest)
@@ -172,7 +178,7 @@ class _Reader:
 
     def _layout(self) -> Classification | None:
         words = order_words.found_words(
-            order_words.LAYOUT, order_words.WITHIN_PICTURE.sub(" ", self.rest)
+            order_words.LAYOUT, order_words.without_places_in_picture(self.rest)
         )
         if words:
             return self._unsure(
@@ -225,9 +231,9 @@ class _Reader:
         last = tuple(range(self.n - len(options), self.n))
         if not options or last[0] < 0:
             return None
-        block = find_option_block(self.question.text, last)
         bare = all(order_words.BARE_LETTER.fullmatch(option) for option in options)
         if bare:
+            block = find_option_block(self.question.text, last)
             if block is not None and block.labelled:
                 words = (self.question.text[block.start : block.end],)
                 return self._image_option_class(words, "the text binds letters to pictures")
@@ -279,9 +285,7 @@ class _Reader:
             )
         if (loose := self._image_left_out(named)) is not None:
             return loose
-        shows = order_words.found_words(
-            order_words.ASKS_WHAT_IMAGE_SHOWS, order_words.without_mentions(self.text)
-        )
+        shows = order_words.found_words(order_words.ASKS_WHAT_IMAGE_SHOWS, self.text_rest)
         places = order_words.found_words(order_words.PLACE_OF_IMAGE, self.low)
         if not shows or places:
             return self._unsure(
@@ -357,7 +361,7 @@ class _Reader:
         """A question of a form that is about the set of images, without a word that hints at an order."""
         truths = all(order_words.YES_NO.fullmatch(answer.strip()) for answer in self.answers)
         numbers = all(order_words.NUMBER.fullmatch(answer.strip()) for answer in self.answers)
-        asked = order_words.without_mentions(self.text)
+        asked = self.text_rest
         words = set_words(asked, numbers=numbers, truths=truths)
         if not words:
             return None
@@ -399,7 +403,12 @@ class _Reader:
 
     def _unnamed_rest(self) -> str:
         """The rest without answers that name an image as a whole."""
-        return " | ".join(map(order_words.without_mentions, (self.text, *self._spoken_answers())))
+        spoken = [
+            rest
+            for parsed, rest in zip(self.answer_texts, self.answer_rests, strict=True)
+            if not self._names_image(parsed)
+        ]
+        return " | ".join((self.text_rest, *spoken))
 
     def _named_in_prose(self) -> set[int]:
         """The slots that are mentioned by more than a run of placeholders that shows all of them."""

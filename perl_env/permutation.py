@@ -176,9 +176,8 @@ def _rewritten(canonical: Question, order: Order) -> Question:
 
 
 def _rewrite(text: str, order: Order) -> str:
-    """``rewrite_references`` for an order that is known to be one."""
-    parsed = parse_references(text, len(order))
-    return parsed.render(order) if parsed.mentions or parsed.doubts else text
+    """``rewrite_references`` for an order that is known to be one, and not the identity."""
+    return parse_references(text, len(order)).moved(order)
 
 
 def _moved_letter(canonical: Question, order: Order) -> str:

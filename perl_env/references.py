@@ -34,7 +34,7 @@ from perl_env.mentions.words import NUMBER_VALUES
 from perl_env.question import Order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class ReferenceText:
     """A text with the mentions of images that were found in it.
 
@@ -49,21 +49,26 @@ class ReferenceText:
     n_images: int
     mentions: tuple[Mention, ...]
     doubts: tuple[Doubt, ...]
-    _parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
-    _between: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    _identity: Order = field(init=False, repr=False, compare=False)
+    _parts: tuple[Part, ...] = field(repr=False, compare=False)
+    _between: tuple[str, ...] = field(repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        pieces: list[str] = []
-        parts = tuple(part for mention in self.mentions for part in mention.parts)
+    def __init__(
+        self, text: str, n_images: int, mentions: tuple[Mention, ...], doubts: tuple[Doubt, ...]
+    ):
         at = 0
+        parts: list[Part] = []
+        between: list[str] = []
+        for mention in mentions:
+            parts += mention.parts
         for part in parts:
-            pieces.append(self.text[at : part.start])
+            between.append(text[at : part.start])
             at = part.end
-        pieces.append(self.text[at:])
-        self.__dict__.update(  # frozen for others; several times as fast as object.__setattr__
-            _parts=parts, _between=tuple(pieces), _identity=tuple(range(self.n_images))
-        )
+        between.append(text[at:])
+        # frozen for others; several times as fast as object.__setattr__
+        self.__dict__.update(
+            text=text, n_images=n_images, mentions=mentions, doubts=doubts,
+            _parts=tuple(parts), _between=tuple(between),
+        )  # fmt: skip
 
     @property
     def mentioned(self) -> frozenset[int]:
@@ -77,24 +82,32 @@ class ReferenceText:
             UnsoundRewriteError: the text cannot be rewritten safely; never for the identity.
             InputError: ``order`` is no permutation of the images.
         """
-        if order == self._identity:
-            return self.text
         n = self.n_images
-        new_slot = [-1] * n
-        if len(order) == n:
-            for new, old in enumerate(order):
-                if 0 <= old < n:
-                    new_slot[old] = new
-        if -1 in new_slot:
+        if order == tuple(range(n)):
+            return self.text
+        if sorted(order) != list(range(n)):
             raise InputError("order is no permutation", where="order",
                              expected=f"a permutation of 0..{n - 1}", got=order)  # fmt: skip
+        return self.moved(order)
+
+    def moved(self, order: Order) -> str:
+        """``render`` for what is known to be an order that moves an image.
+
+        Raises:
+            UnsoundRewriteError: the text cannot be rewritten safely.
+        """
         if self.doubts:
             raise self._unsound()
-        pieces = [self._between[0]]
-        for part, after in zip(self._parts, self._between[1:], strict=True):
-            pieces.append(part.say(tuple([new_slot[s] for s in part.slots]), part.words, n))
-            pieces.append(after)
-        return "".join(pieces)
+        if not self._parts:
+            return self.text
+        new_slot = [0] * len(order)
+        for new, old in enumerate(order):
+            new_slot[old] = new
+        pieces: list[str] = []
+        for before, (_, _, slots, words, say) in zip(self._between, self._parts, strict=False):
+            moved = tuple([new_slot[slot] for slot in slots])
+            pieces += before, say(moved, words, self.n_images)
+        return "".join(pieces) + self._between[-1]
 
     def _unsound(self) -> UnsoundRewriteError:
         doubt = self.doubts[0]

@@ -19,6 +19,7 @@ IMAGE_NOUN_SET = frozenset(IMAGE_NOUNS)
 
 _RANGE_WORDS = re.compile(r"to|through|thru|[-–—~]")
 _BEFORE_NUMBER = frozenset(" \xa0#(_0123456789")
+_WORD_FOLLOWS = frozenset(" -")
 _NUMBER_NEXT = re.compile(r"[ \xa0]?[#(]?\d|_\d")
 
 
@@ -78,18 +79,21 @@ class Findings:
         return [Part(begin, end, slots, self.text[begin:end], say_image_by_ordinal)], begin, slots
 
     def _check_what_follows(self, start: int, end: int, noun: str, *, ordinal: bool) -> None:
-        if self.low[end : end + 1] not in (" ", "-"):
+        low = self.low
+        if low[end : end + 1] not in _WORD_FOLLOWS:
             return
-        follows = grammar.FOLLOWED_BY_OTHER_COUNT.match(self.low, end)
-        if follows and not (self.n == 2 and grammar.FOLLOWED_BY_PAIR.match(self.low, end)):
+        follows = grammar.FOLLOWED_BY_OTHER_COUNT.match(low, end)
+        if follows and not (self.n == 2 and grammar.FOLLOWED_BY_PAIR.match(low, end)):
             self._doubt(start, end, "it may be counted within something else, or from another side")
-        if self.low.startswith(" but ", end) and grammar.BUT_ONE.match(self.low, end):
+        initial = low[end + 1 : end + 2]
+        if initial == "b" and grammar.BUT_ONE.match(low, end):
             self._doubt(start, end, "it counts from the end")
-        if grammar.FOLLOWED_BY_SIDE.match(self.low, end):
+        elif initial == "(" and grammar.FOLLOWED_BY_SIDE.match(low, end):
             self._doubt(start, end, "it depends on the layout")
-        total = grammar.FOLLOWED_BY_TOTAL.match(self.low, end)
-        if total and number_value(total[1]) != self.n:
-            self._doubt(start, end, "it counts only some of the images")
+        elif initial == "o":
+            total = grammar.FOLLOWED_BY_TOTAL.match(low, end)
+            if total is not None and number_value(total[1]) != self.n:
+                self._doubt(start, end, "it counts only some of the images")
 
     def _with_ranges(self, items: list[Part], plural: bool) -> list[Part]:
         """The items with each "1-3" or "1 to 3" joined into one part."""

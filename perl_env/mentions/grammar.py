@@ -111,6 +111,10 @@ TRIGGER_KINDS = (
 #: Where a mention may begin: the word, which ``TRIGGER_KINDS`` knows unless it is an ordinal in digits.
 #: The match includes the character before, no letter and no digit, and so is tried once a word.
 TRIGGER = re.compile(rf"[\W_]({any_of(TRIGGER_KINDS)}|\d{{1,3}}(?:st|nd|rd|th))(?![^\W\d_])")
+#: The same for a text that is ASCII: a set of ranges is quicker to look through.
+TRIGGER_IN_ASCII = re.compile(
+    rf"[^a-z0-9]({any_of(TRIGGER_KINDS)}|[0-9]{{1,3}}(?:st|nd|rd|th))(?![a-z])"
+)
 
 #: Forms that begin with a noun.
 NOUN_FORMS = re.compile(

@@ -96,62 +96,24 @@ _HYPHENATED = re.compile(
 _LISTED = re.compile(
     rf"(?<![^\W_])(?:{IMAGE})s?: ?[#(]?\d{{1,2}}\)?(?:, ?| and | or | & )[#(]?\d{{1,2}}(?! ?[\w%])"
 )
-#: Pieces of which one stands in every text that a pattern above may fit: quicker to look for.
-_HYPHENS = (
-    "-im",
-    "-pic",
-    "-pho",
-    "-snap",
-    "-scr",
-    "image (",
-    "images (",
-    "picture (",
-    "photo (",
-    "img (",
-    "pic (",
-)
+#: Pieces of which one stands in every text that a pattern above may fit: quicker to look for. What
+#: several of them share is looked for first.
+_HYPHENS = ("-im", "-pic", "-pho", "-snap", "-scr")
+_LETTER_IN_BRACKETS = re.compile(r"\([a-h]\)")
+_OPENED = ("image (", "images (", "picture (", "photo (", "img (", "pic (")
 _NEIGHBOURS = ("the next", "the prev", "the foll", "the prec", "the other next")
-_ROW_WORDS = (
-    "ward",
-    " later",
-    " beyond",
-    "up to",
-    "until",
-    "till",
-    "since",
-    "as of",
-    "start",
-    "begin",
-    "from ",
-)
 _UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
+_ONWARDS_BEGINNINGS = (" on", " and ", " forw", " upw", " later", " beyond")
 _NOUNS_AND_COLON = tuple(f"{noun}{ending}:" for noun in IMAGE_NOUNS for ending in ("", "s"))
 _ODD_PIECES = (
-    "s from ",
-    "s between ",
-    "numbers ",
-    " nos",
-    " nrs",
-    "indices ",
-    "indexes ",
-    "out of ",
+    *("s from ", "s between ", "numbers ", " nos"),
+    *(" nrs", "indices ", "indexes ", "out of "),
 )
 _OF_COUNT = re.compile(rf" of (?:{any_of(NUMBERS[1:10])}|\d{{1,2}}) ")
 _DIGIT_ORDINAL = re.compile(r"\d(?:st|nd|rd|th)")
-_ODD_FORM_PIECES = ("e [", "s [", "s[", "o [", " zero", "#", " place", "- or ", "- and ")
-_THAT_IS = (
-    " that is",
-    " that are",
-    " that com",
-    " that app",
-    " that sta",
-    " which is",
-    " which are",
-    " which com",
-    " which app",
-    " which sta",
-)
-_RELATIONS = ("predecessor", "successor", "neighb")
+_DIGIT_ORDINAL_IN_ASCII = re.compile(r"[0-9](?:st|nd|rd|th)")  # twice as fast
+_BRACKETED = ("e [", "s [", "s[", "o [")
+_THAT_IS = re.compile(" (?:that|which) (?:is|are|com|app|sta)")
 _QUOTES = frozenset("'\"“‘")
 _MADE_NOUNS = frozenset(("picture", "pic", "photo", "photograph", "snapshot", "screenshot"))
 _SIDES = (
@@ -171,6 +133,33 @@ def _may_have(low: str, pieces: tuple[str, ...]) -> bool:
         if piece in low:
             return True
     return False
+
+
+def _may_be_hyphenated(low: str) -> bool:
+    """Whether ``_HYPHENATED`` is worth a search."""
+    return ("-" in low and _may_have(low, _HYPHENS)) or (
+        "(" in low and _may_have(low, _OPENED) and _LETTER_IN_BRACKETS.search(low) is not None
+    )
+
+
+def _may_have_odd_number(low: str) -> bool:
+    """Whether ``_ODD_NUMBERS`` is worth a search."""
+    if _may_have(low, _ODD_PIECES) or (" of " in low and _OF_COUNT.search(low)):
+        return True
+    pattern = _DIGIT_ORDINAL_IN_ASCII if low.isascii() else _DIGIT_ORDINAL
+    return pattern.search(low) is not None
+
+
+def _may_have_odd_form(low: str) -> bool:
+    """Whether ``_ODD_FORMS`` is worth a search."""
+    return (
+        "#" in low
+        or " zero" in low
+        or " place" in low
+        or ("[" in low and _may_have(low, _BRACKETED))
+        or ("- " in low and ("- or " in low or "- and " in low))
+        or ((" that " in low or " which " in low) and _THAT_IS.search(low) is not None)
+    )
 
 
 class ImplicitOrder(Findings):
@@ -197,49 +186,54 @@ class ImplicitOrder(Findings):
         if self.n == 1:
             return
         self._check_odd_names()
-        if _may_have(low, _HYPHENS) and (found := _HYPHENATED.search(low)):
+        if _may_be_hyphenated(low) and (found := _HYPHENATED.search(low)):
             self._doubt(*found.span(), "it may name an image")
         if self.mentions:
             if _may_have(low, _NEIGHBOURS) and (found := _NEIGHBOUR.search(low)):
                 self._doubt(*found.span(), "it depends on which images are neighbours")
-            if _may_have(low, _ROW_WORDS):
-                self._check_rows()
-        if self.n == 2 and _may_have(low, _SIDES):
+            self._check_rows()
+        if self.n == 2 and ("left" in low or "right" in low) and _may_have(low, _SIDES):
             self._check_sides()
 
     def _check_odd_names(self) -> None:
         """Doubts ordinals and numbers that name images without being mentions, and mentions that name none."""
         low = self.low
-        may_be_odd = _may_have(low, _ODD_PIECES) or (" of " in low and _OF_COUNT.search(low))
-        if (may_be_odd or _DIGIT_ORDINAL.search(low)) and (found := _ODD_NUMBERS.search(low)):
+        if _may_have_odd_number(low) and (found := _ODD_NUMBERS.search(low)):
             self._doubt(*found.span(), "the numbers may name images")
-        may_be_odd = _may_have(low, _ODD_FORM_PIECES) or (
-            (" that " in low or " which " in low) and _may_have(low, _THAT_IS)
-        )
-        if may_be_odd and (found := _ODD_FORMS.search(low)):
+        if _may_have_odd_form(low) and (found := _ODD_FORMS.search(low)):
             self._doubt(*found.span(), "it may name an image")
-        if self.mentions and _may_have(low, _RELATIONS) and (found := _RELATED.search(low)):
+        if not self.mentions:
+            return
+        if ("cessor" in low or "neighb" in low) and (found := _RELATED.search(low)):
             self._doubt(*found.span(), "it depends on which images are neighbours")
-        by_number = [mention.parts[0].words.isdigit() for mention in self.mentions]
-        for mention, is_number in zip(self.mentions, by_number, strict=True):
+        for mention in self.mentions:
             start, end = mention.span
             if low[start - 1 : start] in _QUOTES and _WRITTEN.search(
                 low[max(0, start - 20) : start - 1]
             ):
                 self._doubt(start, end, "it may be written in the image")
-            elif not is_number and mention.noun in _MADE_NOUNS and (
-                (low.startswith(" of ", end) and any(by_number)) or _MAKES.search(low[max(0, start - 20) : start])
-            ):  # fmt: skip
+            elif mention.noun in _MADE_NOUNS and self._is_somebodys(mention):
                 self._doubt(start, end, "it may count somebody's pictures")
+
+    def _is_somebodys(self, mention: Mention) -> bool:
+        """Whether an ordinal may count the pictures that somebody makes: "takes the first picture"."""
+        if mention.parts[0].words.isdigit():
+            return False
+        start, end = mention.span
+        return _MAKES.search(self.low[max(0, start - 20) : start]) is not None or (
+            self.low.startswith(" of ", end)
+            and any(other.parts[0].words.isdigit() for other in self.mentions)
+        )
 
     def _check_rows(self) -> None:
         """Doubts "up to image 2", "from image 2 on"."""
         for mention in self.mentions:
             start, end = mention.span
             before = self.low[max(0, start - 40) : start].removesuffix("the ")
-            onwards = _ONWARDS.match(self.low, end)
             if (before.endswith(_UP_TO_ENDS) and _UP_TO.search(before)) or (
-                onwards and (onwards[0] != " on" or before.endswith("from "))
+                self.low.startswith(_ONWARDS_BEGINNINGS, end)
+                and (onwards := _ONWARDS.match(self.low, end))
+                and (onwards[0] != " on" or before.endswith("from "))
             ):
                 self._doubt(start, end, "it may mean all the images from or to this one")
 

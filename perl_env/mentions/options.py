@@ -60,7 +60,9 @@ def _patterns(option_slots: tuple[int, ...]) -> tuple[re.Pattern[str], re.Patter
 
 
 _LETTER_OF_PICTURE = re.compile(
-    r"(?<![\w'])(?:[(\[][A-Z][)\]]|[A-Z]\s?[.):])\s*(?:<\|?image[ _-]?\d*\|?>|(?:the\s)?[Ii]mage[ _-]?\d)"
+    # Its first character comes before the look behind it: so the search can skip to it.
+    r"[(\[A-Z](?<![\w'].)(?:(?<=[(\[])[A-Z][)\]]|(?<=[A-Z])\s?[.):])"
+    r"\s*(?:<\|?image[ _-]?\d*\|?>|(?:the\s)?[Ii]mage[ _-]?\d)"
 )
 
 

@@ -40,17 +40,17 @@ class OrdinalForms(Findings):
     def _ordinal(self, match: re.Match[str]) -> int | None:
         """Such as "the second image", "first and third pictures", "the last two", "the first one"."""
         noun = match["ordinal_noun"]
-        if match["to_come"]:
-            return self._to_come(match)
-        if match["placeholder"]:
-            self._doubt(*match.span(), "it may count what is not in the text")
-            return None
         if noun:
             if noun not in IMAGE_NOUN_SET and self._is_no_view(match):
                 return match.end("ordinals")
             if match["modifier"]:
                 return self._modified(match)
             return self._ordinal_with_noun(match, noun)
+        if match["to_come"]:
+            return self._to_come(match)
+        if match["placeholder"]:
+            self._doubt(*match.span(), "it may count what is not in the text")
+            return None
         if match["of"]:
             return self._ordinal_of_images(match)
         return self._ordinal_alone(match)
@@ -120,7 +120,7 @@ class OrdinalForms(Findings):
         return match.end("ordinals")
 
     def _ordinal_with_noun(self, match: re.Match[str], noun: str) -> int | None:
-        start, end = match.span("ordinal")
+        start, end = match.span()
         plural = bool(match["ordinal_s"])
         if self._number_follows(end):  # "first image 2": the number is the name
             if "\n" not in self.low[match.end("ordinals") : end]:
@@ -131,13 +131,14 @@ class OrdinalForms(Findings):
         ):
             return None
         before = self.low[max(0, start - 6) : start]
-        if before.endswith(("every ", "each ", "any ")):
-            self._doubt(start, end, "it may mean one of every so many images")
-            return None
-        if before.endswith(("my ", "his ", "her ", "their ", "its ", "'s ", "’s ")):
-            self._doubt(start, end, "it may count somebody's images")
-        if before.endswith("-") or (match["ordinals"] == "second" and _SECONDS.search(before)):
-            return None
+        if not before.endswith("the "):
+            if before.endswith(("every ", "each ", "any ")):
+                self._doubt(start, end, "it may mean one of every so many images")
+                return None
+            if before.endswith(("my ", "his ", "her ", "their ", "its ", "'s ", "’s ")):
+                self._doubt(start, end, "it may count somebody's images")
+            if before.endswith("-") or (match["ordinals"] == "second" and _SECONDS.search(before)):
+                return None
         self._check_what_follows(start, end, noun, ordinal=True)
         parts = self._ordinal_parts(match, plural)
         if parts is not None:
@@ -256,7 +257,8 @@ class OrdinalForms(Findings):
                 ordinal_part(self.text, *m.span(), self.n)
                 for m in grammar.ORDINAL_ITEM.finditer(self.low, start, end)
             ]
-        if None in items:
+        found = [item for item in items if item is not None]
+        if len(found) < len(items):
             side = all(
                 word in OPPOSITE_SIDES
                 for word in grammar.WORD.findall(words)
@@ -266,7 +268,6 @@ class OrdinalForms(Findings):
                 return None
             self._doubt(*match.span(), "sides and middles name an image only of two or three")
             return None
-        found = [item for item in items if item is not None]
         if words in ("right", "right-hand") and "left" not in self.low and grammar.RIGHT_MEANS_CORRECT.search(
             self.low, 0, start
         ):  # fmt: skip

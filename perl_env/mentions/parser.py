@@ -15,6 +15,7 @@ from perl_env.mentions.parts import Doubt, Mention, side_part
 from perl_env.mentions.words import NUMBERED_VIEW_NOUNS
 
 _NUMBERED_VIEW_NOUNS = frozenset(NUMBERED_VIEW_NOUNS)
+_IMAGE_OR_NO_NOUN = IMAGE_NOUN_SET | {""}
 _BETWEEN_MENTIONS = re.compile(
     r"[\s>\]})*]*(to|through|thru|until|[-–—~…]|\.{2,})[\s<\[{(*]*(?:the\s)?"
 )
@@ -34,7 +35,8 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
         """The mentions and doubts, in the order of the text."""
         low, at = self.low, 0
         padded = f" {low}"  # a trigger's first character is the one before, so places agree
-        search, next_may_fit = grammar.TRIGGER.search, grammar.NOUN_NEXT.match
+        trigger_pattern = grammar.TRIGGER_IN_ASCII if low.isascii() else grammar.TRIGGER
+        search, next_may_fit = trigger_pattern.search, grammar.NOUN_NEXT.match
         kinds, forms, handlers = grammar.TRIGGER_KINDS, grammar.FORMS, _HANDLERS
         while (trigger := search(padded, at)) is not None:
             kind, start = kinds.get(trigger[1], "ordinal"), trigger.start()
@@ -50,7 +52,8 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
             self._check_whole_text()
         self._drop_relative()
         self._check_implicit_order()
-        self.doubts.sort(key=lambda doubt: doubt.span)
+        if len(self.doubts) > 1:
+            self.doubts.sort(key=lambda doubt: doubt.span)
         return tuple(self.mentions), tuple(self.doubts)
 
     def _always_doubtful(self, match: re.Match[str]) -> int | None:
@@ -118,8 +121,10 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
     def _check_whole_text(self) -> None:
         self._check_views()
         for mention in self.mentions:
-            if max(mention.slots) >= self.n or min(mention.slots) < 0:
-                self._doubt(*mention.span, f"there are only {self.n} images")
+            for slot in mention.slots:
+                if not 0 <= slot < self.n:
+                    self._doubt(*mention.span, f"there are only {self.n} images")
+                    break
         if self.n > 2:
             for left, right in itertools.pairwise(self.mentions):
                 if right.span[0] - left.span[1] < 20:
@@ -152,11 +157,7 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
 
     def _check_views(self) -> None:
         """Drops "panel 3", "the first chart" … where they are no images; doubts what may be either."""
-        views = [
-            mention
-            for mention in self.mentions
-            if mention.noun and mention.noun not in IMAGE_NOUN_SET
-        ]
+        views = [mention for mention in self.mentions if mention.noun not in _IMAGE_OR_NO_NOUN]
         if not views:
             return
         outside = [m for m in views if any(not 0 <= slot < self.n for slot in m.slots)]

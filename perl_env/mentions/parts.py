@@ -114,6 +114,9 @@ def say_side(slot: int) -> Say:
     return say
 
 
+_SAY_LEFT, _SAY_RIGHT = say_side(0), say_side(1)
+
+
 def say_range(first: Part, second: Part, is_last: bool) -> Say:
     """A range such as "1-3": kept where the slots ascend one by one, else a list."""
 
@@ -213,5 +216,7 @@ def ordinal_part(text: str, start: int, end: int, n_images: int) -> Part | None:
 
 def side_part(text: str, start: int, end: int) -> Part:
     """The part that a side of two ("left", "former") makes."""
-    slot = 0 if text[start:end].lower() in LEFT_SIDES else 1
-    return Part(start, end, (slot,), text[start:end], say_side(slot))
+    words = text[start:end]
+    if words.lower() in LEFT_SIDES:
+        return Part(start, end, (0,), words, _SAY_LEFT)
+    return Part(start, end, (1,), words, _SAY_RIGHT)

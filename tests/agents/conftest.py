@@ -126,3 +126,19 @@ def played(algorithm, count=6):
     """Groups played outside of a training step."""
     runner = algorithm.env_runner_group.local_env_runner
     return runner.play_groups(algorithm._schedule.next_groups(count, 0))
+
+
+def assert_same_updates(algorithm, other, groups):
+    """Both learn the same from groups; a part of them is learnt last, and leaves some learners idle."""
+    from agents.training_data import GroupTrainingData
+
+    for minibatches in ([groups[:5], groups[5:]], [groups[:1]]):
+        figures = [
+            each.learner_group.update(
+                training_data=GroupTrainingData(minibatches=minibatches), timesteps={}
+            )[0]["default_policy"]
+            for each in (algorithm, other)
+        ]
+        for name in ("loss", "grad_norm", "entropy", "kl_to_reference", "tokens"):
+            first, second = (figure[name].peek() for figure in figures)
+            assert np.isclose(first, second, rtol=1e-3, atol=1e-5), name

@@ -9,8 +9,14 @@ import pytest
 import ray
 
 from agents.export import export_model
-from agents.training_data import GroupTrainingData
-from tests.agents.conftest import FlakyEnv, largest_gap, played, tiny_config, weights_of
+from tests.agents.conftest import (
+    FlakyEnv,
+    assert_same_updates,
+    largest_gap,
+    played,
+    tiny_config,
+    weights_of,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -70,16 +76,7 @@ def test_one_update_is_the_same_for_any_number_of_learners(tiny_model, learners)
     try:
         groups = played(single, 7)
         start = weights_of(single)
-        for minibatches in ([groups[:5], groups[5:]], [groups[:1]]):
-            figures = [
-                algorithm.learner_group.update(
-                    training_data=GroupTrainingData(minibatches=minibatches), timesteps={}
-                )[0]["default_policy"]
-                for algorithm in (single, several)
-            ]
-            for name in ("loss", "grad_norm", "entropy", "kl_to_reference", "tokens"):
-                first, second = (figure[name].peek() for figure in figures)
-                assert np.isclose(first, second, rtol=1e-3, atol=1e-5), name
+        assert_same_updates(single, several, groups)
         assert largest_gap(weights_of(single), weights_of(several)) < 1e-5
         assert largest_gap(weights_of(single), start) > 5e-5
     finally:

@@ -9,9 +9,15 @@ import torch
 from agents.export import export_model
 from agents.lora import is_adapter, merged_weights
 from agents.models import load_model
-from agents.training_data import GroupTrainingData
 from perl_env.errors import InputError
-from tests.agents.conftest import largest_gap, learner_of, played, tiny_config, weights_of
+from tests.agents.conftest import (
+    assert_same_updates,
+    largest_gap,
+    learner_of,
+    played,
+    tiny_config,
+    weights_of,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -116,16 +122,7 @@ def test_learners_that_share_a_model_make_the_update_of_one(tiny_model):
     try:
         groups = played(single, 7)
         start = weights_of(single)
-        for minibatches in ([groups[:5], groups[5:]], [groups[:1]]):
-            figures = [
-                algorithm.learner_group.update(
-                    training_data=GroupTrainingData(minibatches=minibatches), timesteps={}
-                )[0]["default_policy"]
-                for algorithm in (single, split)
-            ]
-            for name in ("loss", "grad_norm", "entropy", "kl_to_reference", "tokens"):
-                first, second = (figure[name].peek() for figure in figures)
-                assert np.isclose(first, second, rtol=1e-3, atol=1e-5), name
+        assert_same_updates(single, split, groups)
         state = split.get_state()["learner_group"]["learner"]["rl_module"]["default_policy"]
         assert largest_gap(weights_of(single), state) < 1e-5
         assert largest_gap(weights_of(single), start) > 5e-5

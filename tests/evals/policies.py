@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from agents.engines.base import Prompt, Reply, SamplingParams
+from agents.engines.base import Prompt, Reply, SamplingParams, reply_counts
 from perl_env.question import Question
 
 COLOURS = {
@@ -66,12 +66,11 @@ class PolicyEngine:
         replies_per_prompt: int | Sequence[int] = 1,
         sampling: SamplingParams = SamplingParams(),  # noqa: B008 - frozen
     ) -> list[list[Reply]]:
-        if isinstance(replies_per_prompt, int):
-            replies_per_prompt = [replies_per_prompt] * len(prompts)
+        counts = reply_counts(replies_per_prompt, len(prompts))
         self.prompts += prompts
-        self.replies_asked += sum(replies_per_prompt)
+        self.replies_asked += sum(counts)
         replies = []
-        for prompt, n in zip(prompts, replies_per_prompt, strict=True):
+        for prompt, n in zip(prompts, counts, strict=True):
             rng = np.random.default_rng([sampling.seed, prompt.seed])
             replies.append([_reply(self.policy(prompt, rng)) for _ in range(n)])
         return replies
