@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from agents.logprobs import ReplyBatch
 from agents.losses import LossKind, Totals, reply_weight, token_weights
 from agents.processing import EncodedPrompt, PromptProcessor
+from agents.reply_batch import ReplyBatch
 from agents.training_data import Group
 
 

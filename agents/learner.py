@@ -28,9 +28,9 @@ from agents.collate import LearnerBatch, Row, collate, rows_of, split_rows
 from agents.drift import Drift
 from agents.engines.base import Prompt
 from agents.importance_sampling import policy_ratios
-from agents.logprobs import mixed_precision_logprobs
 from agents.lora import has_adapters, merged_weights, without_adapters
 from agents.losses import Totals, k3_divergence, policy_loss
+from agents.precision import mixed_precision_logprobs
 from agents.processing import PromptProcessor
 from agents.rl_module import VisionLanguageModule
 from agents.sharding import (

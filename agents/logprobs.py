@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
 from agents.chunked_logprobs import token_logprobs
-from agents.processing import EncodedPrompt
-
-
-@dataclass(frozen=True)
-class ReplyBatch:
-    """Replies and the prompts that they answer.
-
-    Attributes:
-        prompts: each held once, however many replies it has.
-        parents: [B], which prompt each reply answers, in ascending order.
-        reply_ids: int64 [B, T], padded on the right.
-        reply_mask: float32 [B, T], 1 at a reply's tokens, 0 at padding.
-        suppressed: int64, tokens that the sampler may not draw, such as image tokens.
-        temperature: of the sampler.
-    """
-
-    prompts: tuple[EncodedPrompt, ...]
-    parents: tuple[int, ...]
-    reply_ids: torch.Tensor
-    reply_mask: torch.Tensor
-    suppressed: torch.Tensor
-    temperature: float = 1.0
-
-    @property
-    def lengths(self) -> list[int]:
-        """Tokens of each reply."""
-        return self.reply_mask.sum(dim=1).int().tolist()
+from agents.reply_batch import ReplyBatch
+from agents.shared_prefix import can_share, shared_hidden_states
 
 
 def reply_logprobs(model: torch.nn.Module, batch: ReplyBatch) -> dict[str, torch.Tensor]:
@@ -47,26 +20,8 @@ def reply_logprobs(model: torch.nn.Module, batch: ReplyBatch) -> dict[str, torch
     Returns:
         "logprobs" and "entropy", float32 [B, T]; "entropy" carries no gradient. Zero at padding.
     """
-    from agents.shared_prefix import can_share, shared_hidden_states
-
     hidden = shared_hidden_states if can_share(model) else plain_hidden_states
     return from_hidden_states(model, batch, hidden(model, batch))
-
-
-def mixed_precision_logprobs(
-    model: torch.nn.Module, batch: ReplyBatch, compute_dtype: torch.dtype | None
-) -> dict[str, torch.Tensor]:
-    """``reply_logprobs``, computed in ``compute_dtype`` by a model whose weights stay as they are.
-
-    A model that is split over learners knows its precision itself (``agents.sharding``).
-    """
-    from agents.sharding import is_sharded
-
-    if is_sharded(model):
-        return model.reply_logprobs(batch)
-    device = batch.reply_ids.device.type
-    with torch.autocast(device, dtype=compute_dtype, enabled=compute_dtype is not None):
-        return reply_logprobs(model, batch)
 
 
 def from_hidden_states(

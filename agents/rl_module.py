@@ -12,9 +12,9 @@ from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from ray.rllib.utils.annotations import override
 
 from agents.collate import LearnerBatch
-from agents.logprobs import mixed_precision_logprobs
 from agents.lora import LoraSettings, add_adapters, is_adapter
 from agents.models import load_model
+from agents.precision import mixed_precision_logprobs
 from agents.sharding import is_sharded, load_full_state
 from agents.shared_prefix import share_prefixes
 from agents.weights import load_tensors, tensor_to_array

@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.tensor import DTensor
 
+from agents.logprobs import reply_logprobs
 from agents.weights import array_to_tensor, tensor_to_array
 from perl_env.errors import InputError
 
@@ -40,8 +41,6 @@ def shard_model(
         fully_shard,
         register_fsdp_forward_method,
     )
-
-    from agents.logprobs import reply_logprobs
 
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     precision = MixedPrecisionPolicy(param_dtype=compute_dtype, reduce_dtype=torch.float32)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +23,7 @@ from agents.prefix_attention import (
     register_prefix_attention,
 )
 from agents.processing import EncodedPicture
-
-if TYPE_CHECKING:
-    from agents.logprobs import ReplyBatch
+from agents.reply_batch import ReplyBatch
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from agents.logprobs import ReplyBatch, plain_hidden_states
+from agents.logprobs import plain_hidden_states
 from agents.processing import EncodedPicture, EncodedPrompt
+from agents.reply_batch import ReplyBatch
 from agents.shared_prefix import PackedRow, pack, shared_hidden_states
 
 

@@ -63,8 +63,12 @@ def publish(
 
 
 def called() -> str:
-    """The command line of this process, for benchmarks with settings."""
-    return shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    """The command line of this process, for benchmarks with settings; where it wrote is left out."""
+    given = sys.argv[1:]
+    if "--out" in given:
+        place = given.index("--out")
+        given = given[:place] + given[place + 2 :]
+    return shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *given])
 
 
 def write_results(

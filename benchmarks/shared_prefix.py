@@ -32,9 +32,10 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from agents.flops import StepShape, count_step  # noqa: E402
-from agents.logprobs import ReplyBatch, from_hidden_states  # noqa: E402
+from agents.logprobs import from_hidden_states  # noqa: E402
 from agents.model_shape import ModelShape, read_model_shape  # noqa: E402
 from agents.patch_embedding import embed_patches_by_product  # noqa: E402
+from agents.reply_batch import ReplyBatch  # noqa: E402
 from agents.shared_prefix import share_prefixes  # noqa: E402
 from benchmarks.prefix_ways import WAYS, random_group  # noqa: E402
 from benchmarks.results import FOLDER, machine  # noqa: E402

@@ -7,25 +7,22 @@ import hashlib
 import importlib.resources
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 from rich.markup import escape
 from rich.table import Table
 
 from evals import report_page
 from evals.chart_style import CHART_CSS, DARK, LIGHT, colour_class, page_variables
-from evals.gallery_data import Gallery, embedded_json, make_gallery
+from evals.gallery_data import Gallery, embedded_json
 from evals.metrics import METRICS
 from evals.named_run import NamedRun
-from evals.report_charts import Chart, order_charts, training_charts
+from evals.report_data import GALLERY_LIMIT, Report, make_report
 from evals.report_exports import check_folder, export_report, file_contents
-from evals.report_tables import differences_frame, table_frames
-from evals.training_curves import TrainingRun, curves_frame, holds_training
+from evals.training_curves import TrainingRun, holds_training
 from perl_env.errors import InputError
 from perl_env.question import Question
 
@@ -38,58 +35,7 @@ __all__ = [
     "write_report",
 ]
 
-#: How many flipped questions of each run the gallery holds, where its size allows.
-GALLERY_LIMIT = 1000
 _BEGINNING = "<!DOCTYPE html>"
-
-
-@dataclass(frozen=True)
-class Report:
-    """All that a report says, before it is written.
-
-    Attributes:
-        title: its heading.
-        runs: the evaluations; the first is the one that the others are compared with.
-        training: the training runs.
-        tables: by name, see ``evals.report_tables``.
-        differences: paired differences from the first run.
-        charts: plots of the evaluations.
-        curves: plots of the training runs.
-        gallery: the flipped questions.
-    """
-
-    title: str
-    runs: tuple[NamedRun, ...]
-    training: tuple[TrainingRun, ...]
-    tables: Mapping[str, pd.DataFrame] = field(repr=False)
-    differences: pd.DataFrame = field(repr=False)
-    charts: tuple[Chart, ...] = field(repr=False)
-    curves: tuple[Chart, ...] = field(repr=False)
-    gallery: Gallery = field(repr=False)
-
-
-def make_report(
-    runs: Sequence[NamedRun],
-    questions: Mapping[str, Question],
-    title: str = "Order-robustness",
-    gallery_limit: int = GALLERY_LIMIT,
-    training: Sequence[TrainingRun] = (),
-) -> Report:
-    """Gather what a report says; see ``write_report``."""
-    if not (runs or training):
-        raise InputError("nothing to report", where="runs", expected="at least one run", got=0)
-    differences = differences_frame(runs)
-    tables = table_frames(runs, differences)
-    if training:
-        tables["training"] = curves_frame(training)
-    shown = [
-        (run.name, run.table, questions if run.questions is None else run.questions) for run in runs
-    ]
-    return Report(
-        title, tuple(runs), tuple(training), tables, differences,
-        tuple(order_charts(runs, differences)) if runs else (), tuple(training_charts(training)),
-        make_gallery(shown, gallery_limit),
-    )  # fmt: skip
 
 
 def write_report(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from evals.chart_style import png_of, standalone_svg
 from evals.model_card import model_card_section
+from evals.report_data import Report
 from perl_env.errors import InputError
-
-if TYPE_CHECKING:
-    from evals.report import Report
 
 MODEL_CARD = "model_card.md"
 #: With these a spreadsheet takes a cell for a formula.

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from agents.engines import Prompt, SamplingParams, make_engine
-from agents.logprobs import ReplyBatch, reply_logprobs
+from agents.logprobs import reply_logprobs
 from agents.models import load_model
+from agents.reply_batch import ReplyBatch
 from agents.shared_prefix import share_prefixes
 
 

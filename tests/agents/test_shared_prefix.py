@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.logprobs import (
-    ReplyBatch,
     from_hidden_states,
     plain_hidden_states,
     reply_logprobs,
 )
 from agents.processing import EncodedPicture, EncodedPrompt
+from agents.reply_batch import ReplyBatch
 from agents.shared_prefix import can_share, share_prefixes
 from tests.agents.tiny_families import (
     FAMILIES,
