@@ -9,6 +9,9 @@ import re
 import unicodedata
 from fractions import Fraction
 
+#: The longest answer that is looked at, in characters; a longer one is unparsable.
+MAX_ANSWER = 2_000
+
 _COUNT = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
 fifteen sixteen seventeen eighteen nineteen twenty"""
 _NUMBER_WORDS = {word: number for number, word in enumerate(_COUNT.split())}

@@ -19,10 +19,11 @@ from perl_env.curation.outcome import Outcome, problem
 from perl_env.curation.settings import RephraseSettings
 from perl_env.curation.survey import Progress
 from perl_env.curation.workspace import fingerprint
-from perl_env.grading import STRICT, same_value
+from perl_env.grading import STRICT
 from perl_env.order_class import OrderClass
 from perl_env.question import LETTERS, Question
 from perl_env.references import mentioned_slots, parse_slot
+from perl_env.value_equality import same_value
 
 STAGE = "rephrase"
 TEMPERATURE = 0.7  # another attempt has to be able to say something else

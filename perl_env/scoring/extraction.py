@@ -11,8 +11,8 @@ import re
 
 from perl_env.answer_text import as_measure, number_text
 from perl_env.answers import MAX_SEARCHED, marked_answer, phrased_answer, spoken_part
-from perl_env.grading import bare_letter, understand
 from perl_env.question import LETTERS, Question
+from perl_env.understanding import bare_letter, understand
 
 _BRACKETED = re.compile(r"\(([A-Z])\)")
 _NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-−]?\.\d+")

@@ -7,11 +7,12 @@ gold's value. Figures are not comparable with published ones.
 
 from __future__ import annotations
 
+from perl_env.answer_text import MAX_ANSWER
 from perl_env.answers import extract_answer
-from perl_env.grading import MAX_ANSWER, same_value
 from perl_env.question import LETTERS, Question
 from perl_env.scoring.extraction import extracted_letter, last_line
 from perl_env.scoring.rule import UNREADABLE, Reading, Rule, fact, read_letter, without_markup
+from perl_env.value_equality import same_value
 
 
 def read(question: Question, reply: str) -> Reading:

@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import re
 
-from perl_env.answer_text import as_measure, as_number, plain
+from perl_env.answer_text import MAX_ANSWER, as_measure, as_number, plain
 from perl_env.answers import MAX_SEARCHED, extract_answer, marked_answer, spoken_part
-from perl_env.grading import MAX_ANSWER
 from perl_env.math_equality import same_expression
 from perl_env.question import LETTERS, Question
 from perl_env.scoring.rule import UNREADABLE, Reading, Rule, read_letter

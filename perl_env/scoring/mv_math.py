@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import re
 
+from perl_env.answer_text import MAX_ANSWER
 from perl_env.answers import MAX_SEARCHED, marked_answer, spoken_part
-from perl_env.grading import MAX_ANSWER, same_value
 from perl_env.question import Question
 from perl_env.scoring.extraction import extracted_letter
 from perl_env.scoring.mathverse import is_choice, read_value
 from perl_env.scoring.rule import UNREADABLE, Reading, Rule, fact, read_letter, stated_text
+from perl_env.value_equality import same_value
 
 #: Plain braces, none that belong to LaTeX.
 _BRACES = re.compile(r"(?<![\\\w}^_{])\{([^{}\n]{1,400})\}(?![{}])")

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from perl_env.answer_text import plain
+from perl_env.answer_text import MAX_ANSWER, plain
 from perl_env.answers import MAX_SEARCHED, marked_answer, spoken_part
-from perl_env.grading import MAX_ANSWER
 from perl_env.question import LETTERS, Question
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from perl_env.errors import InputError
-from perl_env.grading import Grade, canonical_answer, gold_slot, grade, same_value
+from perl_env.grading import Grade, canonical_answer, gold_slot, grade
 from perl_env.question import Question
+from perl_env.value_equality import same_value
 from tests.perl_env.grading_questions import (
     ANIMALS,
     NAMES,
