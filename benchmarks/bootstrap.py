@@ -59,12 +59,13 @@ def measure(work: str) -> dict[str, float]:
 
 def run(work: str) -> None:
     """Called in the child: does the work and prints what it took."""
+    from evals.attainable import attainable_bounds
     from evals.bootstrap import bootstrap_ratios
-    from evals.metrics import METRICS, per_question
+    from evals.metrics import per_question, values_of
+    from evals.reply_counts import ReplyCounts
     from evals.statistics import estimate_means
     from evals.summary import summarize
 
-    bounds = {name: metric.bounds for name, metric in METRICS.items()}
     table = replies(repeats=2 if work.endswith("two repeats") else 1)
     started, busy = time.perf_counter(), time.process_time()
     if work.startswith("draws of one"):
@@ -72,7 +73,8 @@ def run(work: str) -> None:
         started, busy = time.perf_counter(), time.process_time()
         bootstrap_ratios(values, np.ones_like(values), np.array([[0.0, 1.0]]), RESAMPLES)
     elif work.startswith("every metric"):
-        estimate_means(per_question(table), bounds, RESAMPLES)
+        counts = ReplyCounts.of(table)
+        estimate_means(values_of(counts), attainable_bounds(counts), RESAMPLES)
     else:
         summarize(table, RESAMPLES)
     seconds, busy = time.perf_counter() - started, time.process_time() - busy

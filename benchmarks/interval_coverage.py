@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import write_results
+from evals.attainable import attainable_bounds
 from evals.bias import ckld, estimate_slot_bias, rstd, slope_terms, slot_counts
-from evals.metrics import METRICS, per_question
+from evals.metrics import per_question, values_of
+from evals.reply_counts import ReplyCounts
 from evals.statistics import estimate_means
 
 RUNS, RESAMPLES, REPEATS, TRUTH_QUESTIONS = 1000, 2000, 2, 100_000
@@ -96,11 +98,11 @@ def coverage(world: World, questions: int, runs: int = RUNS, seed: int = 0) -> d
     expected = truth(world, seed)
     if world.sensitive == 0:  # exactly known, and at the end of the range
         expected |= {"rstd_slot": 0.0, "ckld_slot": 0.0}
-    bounds = {name: metric.bounds for name, metric in METRICS.items()}
     inside = dict.fromkeys(expected, 0.0)
     for run in range(runs):
         table = world.replies(questions, np.random.default_rng([seed, 2, run]))
-        found = estimate_means(per_question(table), bounds, RESAMPLES, seed=run)
+        counts = ReplyCounts.of(table)
+        found = estimate_means(values_of(counts), attainable_bounds(counts), RESAMPLES, seed=run)
         found |= estimate_slot_bias(table, RESAMPLES, seed=run)
         for name, value in expected.items():
             estimate = found[name]

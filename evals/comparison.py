@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from evals.attainable import attainable_bounds
 from evals.bootstrap import RESAMPLES, bootstrap_ratios
-from evals.metrics import METRICS, per_question
+from evals.metrics import values_of
+from evals.reply_counts import ReplyCounts
 from perl_env.errors import InputError
 
 LEVEL = 0.95
@@ -60,9 +62,10 @@ def compare(
     if not len(shared):
         raise InputError("runs share no question", where="compare",
                          expected="the same questions in the same orders", got="none in both")  # fmt: skip
-    ours, theirs = (per_question(frame.merge(shared, on=key)) for frame in (table, other))
-    bounds = {name: metric.bounds for name, metric in METRICS.items()}
-    found = paired_differences(ours, theirs, bounds, resamples, seed)
+    ours, theirs = (ReplyCounts.of(frame.merge(shared, on=key)) for frame in (table, other))
+    found = paired_differences(
+        values_of(ours), values_of(theirs), attainable_bounds(ours), resamples, seed
+    )
     frame = pd.DataFrame.from_dict(
         {name: asdict(difference) for name, difference in found.items()}, orient="index"
     )

@@ -3,7 +3,7 @@
 Two replies to different orders tell where the picture that the first one names stands in both. Where
 it moved, a model that looks names the same picture again, in another slot; a model that answers by
 position names the same slot again, another picture. Where the picture did not move, the two cannot be
-told apart, and the pair is left out.
+told apart, and the pair is left out. A pair with a reply that names no picture counts, as neither.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from evals.reply_counts import ReplyCounts
 
 
 @metric("Answer moves with its picture", "higher",
-        "share of ordered pairs (o, o′) whose named picture moved: canonical(o′) = canonical(o)",
+        "share of ordered pairs (o, o′), less those whose named picture stays: canonical(o′) = canonical(o)",
         "own; equivariance as the target for questions that name positions",
-        unparsable="does not move")  # fmt: skip
+        unparsable="its pairs count and do not move")  # fmt: skip
 def moves_with_picture(counts: ReplyCounts) -> np.ndarray:
     """How often the same picture is named again where it has moved. An unparsable reply never does."""
     return _pairs(counts)[0]
 
 
 @metric("Answer sticks to its slot", "lower",
-        "share of ordered pairs (o, o′) whose named picture moved: slot(o′) = slot(o)",
+        "share of ordered pairs (o, o′), less those whose named picture stays: slot(o′) = slot(o)",
         "own; the other half of equivariance",
-        unparsable="does not stick")  # fmt: skip
+        unparsable="its pairs count and do not stick")  # fmt: skip
 def sticks_to_slot(counts: ReplyCounts) -> np.ndarray:
     """How often the same slot is named again where another picture stands there now.
 

@@ -84,11 +84,16 @@ __all__ = [
     "per_question",
     "sticks_to_slot",
     "unparsable_rate",
+    "values_of",
 ]
 
 
 def per_question(table: pd.DataFrame) -> pd.DataFrame:
     """One row a question, one column a metric; NaN where the metric is undefined."""
-    counts = ReplyCounts.of(table)
+    return values_of(ReplyCounts.of(table))
+
+
+def values_of(counts: ReplyCounts) -> pd.DataFrame:
+    """As ``per_question``, of replies that are counted already."""
     columns = {name: metric.function(counts) for name, metric in METRICS.items()}
     return pd.DataFrame(columns, index=counts.questions)

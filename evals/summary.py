@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from evals.attainable import attainable_bounds
 from evals.bias import estimate_slot_bias
 from evals.letters import estimate_letter_bias, letter_choices
-from evals.metrics import METRICS, per_question
+from evals.metrics import values_of
+from evals.reply_counts import ReplyCounts
 from evals.slots import gold_slot_terms, slot_choices
 from evals.statistics import RESAMPLES, Estimate, estimate_means, estimate_ratios
 from evals.table import class_group
@@ -80,15 +82,16 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
     """
     if not len(table):
         raise InputError("no replies to measure", where="table", expected="at least one row", got=0)
-    values = per_question(table)
-    overall = _estimates(values, resamples, seed)
+    counts = ReplyCounts.of(table)
+    values, bounds = values_of(counts), attainable_bounds(counts)
+    overall = estimate_means(values, bounds, resamples, seed)
     return Summary(
         overall=overall,
         parts={
             name: {
                 str(part): overall
                 if len(keys) == len(values)
-                else _estimates(values.loc[keys], resamples, seed)
+                else estimate_means(values.loc[keys], bounds, resamples, seed)
                 for part, keys in _parts(table, name).items()
             }
             for name in BREAKDOWNS
@@ -101,11 +104,6 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
         | estimate_letter_bias(table, resamples, seed),
         letters=letter_choices(table),
     )
-
-
-def _estimates(values: pd.DataFrame, resamples: int, seed: int) -> dict[str, Estimate]:
-    bounds = {name: metric.bounds for name, metric in METRICS.items()}
-    return estimate_means(values, bounds, resamples, seed)
 
 
 def _parts(table: pd.DataFrame, name: str) -> dict[Any, list[str]]:
