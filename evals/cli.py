@@ -200,7 +200,7 @@ def evaluate(
     from agents.engines import SamplingParams
     from evals.harness import run_evaluation
     from evals.report import summary_table
-    from evals.task_statistics import tell_left_out
+    from evals.task_statistics import reasons_left_out, tell_left_out
     from perl_env.registration import load_source
 
     where = {"task": task, "split": split, "seed": seed}
@@ -221,7 +221,8 @@ def evaluate(
             engine, questions, out, orders=orders, repeats=repeats,
             sampling=SamplingParams(temperature, max_new_tokens, seed), instruction=instruction, seed=seed,
             progress=lambda done, total: show("replies", done, total),
-            model=model, task=task, tasks=tasks, questions_from=where | {"limit": limit}, strict=strict,
+            model=model, task=task, tasks=tasks, questions_from=where | {"limit": limit},
+            rows_left_out=reasons_left_out(source), strict=strict,
         )  # fmt: skip
     console.print(summary_table(result.with_tasks()))
     console.print(f"report: {out / 'report.html'}", markup=False, highlight=False)

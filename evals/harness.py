@@ -146,6 +146,7 @@ def run_evaluation(
     tasks: Mapping[str, str] | None = None,
     name: str = "",
     questions_from: Mapping[str, Any] | None = None,
+    rows_left_out: Mapping[str, int] | None = None,
     prompts_per_call: int = 64,
     strict: bool = False,
     report: bool = True,
@@ -170,6 +171,7 @@ def run_evaluation(
         name: the run's name in reports; the last part of ``model`` by default.
         questions_from: the arguments of ``perl_env.load_questions`` that gave the questions, from
             which a later report gets their pictures.
+        rows_left_out: of the data, by reason, for the record.
         prompts_per_call: how many prompts the engine is given at a time.
         strict: an error instead of an exclusion.
         report: also write ``report.html``.
@@ -207,7 +209,10 @@ def run_evaluation(
         table = build_table(rows[place] for place in places)
         result = EvaluationResult(name, table, plan.questions, plan.excluded)
         excluded = [dataclasses.asdict(question) for question in plan.excluded]
-        directory.write_results({"excluded": excluded, **result.metrics.as_json()})
+        directory.write_results(
+            {"rows_left_out": dict(rows_left_out or {}), "excluded": excluded}
+            | result.metrics.as_json()
+        )
         if report:
             result.report(directory.path / REPORT)
     return result

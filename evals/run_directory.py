@@ -30,6 +30,8 @@ CONFIG, REPLIES, RESULTS, REPORT, LOCK = (
     "config.json", "replies.jsonl", "results.json", "report.html", ".lock",
 )  # fmt: skip
 FORMAT = 1
+#: What says which reply a line is.
+_PLACE = {"question", "order", "repeat"}
 
 #: What may differ between the command that began a run and the one that continues it.
 _CIRCUMSTANCES = ("started", "versions", "git_commit")
@@ -165,12 +167,16 @@ def _read_lines(path: Path) -> tuple[list[Row], int]:
             if not line.endswith(b"\n"):
                 break  # cut off while it was written
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 if file.peek(1):
                     raise InputError("line cannot be read", where=f"{path}, line {number}",
                                      expected="JSON", got=line[:200]) from None  # fmt: skip
                 break
+            if not (isinstance(row, dict) and row.keys() >= _PLACE):
+                raise InputError("line is no reply", where=f"{path}, line {number}",
+                                 expected=", ".join(sorted(_PLACE)), got=line[:200])  # fmt: skip
+            rows.append(row)
             good += len(line)
     return rows, good
 

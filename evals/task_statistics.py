@@ -53,6 +53,12 @@ def _show(console: Console, title: str, counts: Counter[str]) -> None:
     console.print(table)
 
 
+def reasons_left_out(source: object) -> dict[str, int]:
+    """How many rows a data set left out, by reason, the most frequent first."""
+    rows = (*getattr(source, "excluded", ()), *getattr(source, "malformed", ()))
+    return dict(Counter(row.reason for row in rows).most_common())
+
+
 def tell_left_out(console: Console, source: object, every: bool = False) -> None:
     """Count and list the rows that a data set left out.
 

@@ -107,6 +107,18 @@ def test_wrong_input_is_told_in_one_line_with_exit_code_2(tmp_path, arguments, c
 
 
 @pytest.mark.slow
+def test_rows_left_out_of_an_evaluation_are_on_record(tmp_path):
+    folder_with_bad_rows(tmp_path / "data")
+    perl_env(
+        "eval", "--model", "embedded", "--task", tmp_path / "data", "--out", tmp_path / "run",
+        "--orders", 1, "--repeats", 1, "--max-new-tokens", 4,
+    )  # fmt: skip
+    left_out = json.loads((tmp_path / "run" / "results.json").read_text())["rows_left_out"]
+    assert sum(left_out.values()) == 2
+    assert any("nowhere.png" in reason for reason in left_out)
+
+
+@pytest.mark.slow
 def test_evaluation_writes_its_folder_and_is_continued_by_the_same_command(tmp_path):
     command = (
         "eval", "--model", "embedded", "--task", "perl/Shapes-v0", "--limit", 6, "--orders", 3,

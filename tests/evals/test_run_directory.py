@@ -134,6 +134,15 @@ def test_a_broken_line_in_the_middle_is_told(tmp_path: Path) -> None:
         run_evaluation(PolicyEngine(look), QUESTIONS, tmp_path, orders=1, repeats=1)
 
 
+def test_a_line_that_is_json_but_no_reply_is_told(tmp_path: Path) -> None:
+    run_evaluation(PolicyEngine(look), QUESTIONS, tmp_path, orders=1, repeats=1)
+    path = tmp_path / REPLIES
+    first, _, *others = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([first, '{"garbage": 1}\n', *others]))
+    with pytest.raises(InputError, match=r"line 2: expected order, question, repeat"):
+        run_evaluation(PolicyEngine(look), QUESTIONS, tmp_path, orders=1, repeats=1)
+
+
 @pytest.mark.parametrize(
     ("change", "key"),
     [
