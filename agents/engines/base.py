@@ -10,6 +10,9 @@ import numpy as np
 
 from perl_env.encodable import encodable
 
+#: The finish reason of a request that an endpoint refused for what it holds.
+REFUSED: Literal["refused"] = "refused"
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -52,13 +55,14 @@ class Reply:
         token_ids: int64 [T]; ends with the end-of-sequence token where the reply is finished.
         logprobs: float32 [T], natural logarithm of each token's probability under the policy that
             drew it (its temperature, its suppressed tokens); empty where the engine cannot tell.
-        finish_reason: "stop" or "length".
+        finish_reason: "stop", "length", or ``REFUSED``: then nothing was generated, and ``text`` is what
+            the endpoint said.
     """
 
     text: str
     token_ids: np.ndarray
     logprobs: np.ndarray
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "refused"]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", encodable(self.text))
