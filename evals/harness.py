@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from evals.errors import EngineFailedError, EvaluationStoppedError
 from evals.many_calls import ManyCalls
 from evals.model_fingerprint import model_fingerprint
 from evals.plan import Excluded, Place, Request, make_plan, questions_digest, stable_hash
+from evals.refusals import checked, is_refused
 from evals.rows import make_row, place_of
 from evals.run_directory import REPORT, RunDirectory
 from evals.summary import Summary, summarize
@@ -195,7 +196,14 @@ def run_evaluation(
         missing = plan.without(rows)
         try:
             for chunk in ask(
-                engine, missing, sampling, instruction, seed, tasks or task, prompts_per_call
+                engine,
+                missing,
+                sampling,
+                instruction,
+                seed,
+                tasks or task,
+                prompts_per_call,
+                works=not all(map(is_refused, rows.values())),
             ):
                 directory.append(chunk)
                 rows.update((place_of(row), row) for row in chunk)
@@ -226,29 +234,53 @@ def ask(
     seed: int,
     task: str | Mapping[str, str] = "",
     prompts_per_call: int = 64,
+    works: bool = False,
 ) -> Iterator[list[Row]]:
     """The rows of the table, some prompts at a time; the repeats of an order come together.
 
     Each prompt has a random stream of its own, made of seed, question, order and first repeat, so
     that replies do not depend on what else is asked in the same call, nor on who answers.
 
+    Args:
+        engine: what answers.
+        requests: what is asked.
+        sampling: how replies are drawn.
+        instruction: the last line of every prompt, as for ``evaluate``.
+        seed: of the random streams.
+        task: for the column ``task``, as for ``evaluate``.
+        prompts_per_call: how many prompts the engine is given at a time.
+        works: whether the engine has answered requests before, see ``evals.refusals``.
+
     Raises:
+        InputError: an endpoint refuses everything.
         EngineFailedError: the engine raised something; what it had answered by then was yielded.
     """
     calls = _Calls(requests, prompts_per_call, instruction, seed)
     counts = [[len(request.repeats) for request in chunk] for chunk in calls.chunks]
+    found = _rows(engine, calls, counts, sampling, task)
     answered = 0
     try:
-        for number, replies in _answers(engine, calls, counts, sampling):
-            rows = [
-                make_row(request.key, request.question, repeat, reply, task)
-                for request, found in zip(calls.chunks[number], replies, strict=True)
-                for repeat, reply in zip(request.repeats, found or (), strict=found is not None)
-            ]
+        for rows in checked(found, requests, works):
             answered += len(rows)
             yield rows
     except _CallFailedError as error:
         raise EngineFailedError(answered, sum(map(sum, counts)), error.__cause__) from error.__cause__  # fmt: skip
+
+
+def _rows(
+    engine: Engine,
+    calls: _Calls,
+    counts: Sequence[Sequence[int]],
+    sampling: SamplingParams,
+    task: str | Mapping[str, str],
+) -> Generator[list[Row]]:
+    """The rows of what the engine answers, as it comes."""
+    for number, replies in _answers(engine, calls, counts, sampling):
+        yield [
+            make_row(request.key, request.question, repeat, reply, task)
+            for request, found in zip(calls.chunks[number], replies, strict=True)
+            for repeat, reply in zip(request.repeats, found or (), strict=found is not None)
+        ]
 
 
 class _CallFailedError(Exception):

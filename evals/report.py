@@ -186,6 +186,9 @@ def summary_table(runs: Sequence[NamedRun], title: str = "") -> Table:
             )
     replies = [f"{run.metrics.questions:,} / {run.metrics.replies:,}" for run in runs]
     table.add_row("questions / replies", *replies, style="dim")
+    if any(run.metrics.refused for run in runs):
+        refused = [f"{run.metrics.refused:,}" for run in runs]
+        table.add_row("refused by the endpoint", *refused, style="dim")
     return table
 
 

@@ -44,6 +44,7 @@ def head(index: int, run: NamedRun) -> dict[str, Any]:
         "verdict": verdict(run.name, run.metrics),
         "facts": f"{run.metrics.questions:,} questions, up to {orders.max()} orders each, "
         f"{repeats} {'reply' if repeats == 1 else 'replies'} an order: {run.metrics.replies:,} replies"
+        + (f"; refused by the endpoint: {run.metrics.refused:,}" if run.metrics.refused else "")
         + (f"; {run.excluded:,} questions excluded, as they cannot be rewritten soundly" if run.excluded else ""),
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from agents.engines.base import Reply
+from agents.engines.base import REFUSED, Reply
 from evals.plan import Place
 from evals.table import Row, order_text
 from perl_env.grading import Grade, count_choices, gold_slot, grade
@@ -17,8 +17,14 @@ from perl_env.question import Question
 def make_row(
     key: str, question: Question, repeat: int, reply: Reply, task: str | Mapping[str, str]
 ) -> Row:
-    """The row of one reply to a question in its current order; of a mixture, ``task`` is by key."""
-    graded = grade(question, reply.text)
+    """The row of one reply to a question in its current order; of a mixture, ``task`` is by key.
+
+    What an endpoint said when it refused the question is not graded: it is no answer.
+    """
+    if reply.finish_reason == REFUSED:
+        graded = Grade(None, None, False, False, grade(question, "").steps)
+    else:
+        graded = grade(question, reply.text)
     steps_right, steps = graded.steps or (None, None)
     return {
         "question": key,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from agents.engines.base import REFUSED
 from evals.attainable import attainable_bounds
 from evals.bias import estimate_slot_bias
 from evals.letters import estimate_letter_bias, letter_choices
@@ -36,6 +37,7 @@ class Summary(Mapping[str, Estimate]):
         choices: by slot, how often it was chosen and how often it held the gold.
         bias: preferences for slots and letters, see ``evals.bias`` and ``evals.letters``.
         letters: by letter, how often it was chosen and how often it was the gold.
+        refused: how many of the replies are none, since an endpoint refused the request.
         questions: number of questions.
         replies: number of replies.
     """
@@ -48,6 +50,7 @@ class Summary(Mapping[str, Estimate]):
     replies: int
     bias: Estimates = field(default_factory=dict)
     letters: pd.DataFrame = field(default_factory=pd.DataFrame)
+    refused: int = 0
 
     def __getitem__(self, name: str) -> Estimate:
         return self.overall[name]
@@ -63,6 +66,7 @@ class Summary(Mapping[str, Estimate]):
         data = {
             "questions": self.questions,
             "replies": self.replies,
+            "refused": self.refused,
             "metrics": _plain(self.overall),
             "by": {name: {part: _plain(found) for part, found in parts.items()}
                    for name, parts in self.parts.items()},
@@ -103,6 +107,7 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
         bias=estimate_slot_bias(table, resamples, seed)
         | estimate_letter_bias(table, resamples, seed),
         letters=letter_choices(table),
+        refused=int((table["finish_reason"] == REFUSED).sum()) if "finish_reason" in table else 0,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from perl_env.encodable import encodable
 from perl_env.errors import InputError
 from perl_env.order_class import EQUIVARIANT_CLASSES, INVARIANT_CLASSES, OrderClass
 from perl_env.question import Order
@@ -26,8 +27,8 @@ COLUMNS: dict[str, str] = {
     "chosen_letter": "letter of the option that the reply names; None if none",
     "n_images": "number of images",
     "n_choices": "number of possible answers, where they can be counted; NaN for open answers",
-    "reply": "the reply as it came",
-    "finish_reason": "stop, or length where the reply was cut",
+    "reply": "the reply as it came, or what the endpoint said when it refused the request",
+    "finish_reason": "stop, length where the reply was cut, or refused where there is none",
     "reply_tokens": "number of tokens of the reply; NaN where the engine cannot tell",
     "parsed": "the answer read from the reply; None where there is none to read",
     "canonical": "that answer in terms of the canonical order; None for an unparsable reply",
@@ -89,12 +90,12 @@ def build_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The table of these rows, with the columns of ``COLUMNS`` in their order and fixed types.
 
     Unparsable replies keep ``None`` as their ``canonical`` and ``parsed``. Rows may lack columns that
-    were not written yet when their run was made.
+    were not written yet when their run was made, and may hold text that cannot be encoded.
     """
     rows = list(rows)
     columns: dict[str, Any] = {}
     for name in COLUMNS:
-        values = [row.get(name) for row in rows]
+        values = [_encodable(row.get(name)) for row in rows]
         if name in _INTEGERS:
             columns[name] = np.array(values, dtype=np.int64)
         elif name in _NUMBERS:
@@ -110,6 +111,10 @@ def build_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
                 ["" if value is None else value for value in values], dtype=str
             )
     return pd.DataFrame(columns)
+
+
+def _encodable(value: Any) -> Any:
+    return encodable(value) if isinstance(value, str) else value
 
 
 def check_table(table: pd.DataFrame) -> None:

@@ -8,6 +8,11 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from perl_env.encodable import encodable
+
+#: The finish reason of a request that an endpoint refused for what it holds.
+REFUSED: Literal["refused"] = "refused"
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -45,17 +50,22 @@ class Reply:
     """One generated reply.
 
     Attributes:
-        text: decoded without special tokens.
+        text: decoded without special tokens. What cannot be encoded in it, as a server's JSON may bring
+            it, is replaced here, so that nobody who writes a reply has to think of it.
         token_ids: int64 [T]; ends with the end-of-sequence token where the reply is finished.
         logprobs: float32 [T], natural logarithm of each token's probability under the policy that
             drew it (its temperature, its suppressed tokens); empty where the engine cannot tell.
-        finish_reason: "stop" or "length".
+        finish_reason: "stop", "length", or ``REFUSED``: then nothing was generated, and ``text`` is what
+            the endpoint said.
     """
 
     text: str
     token_ids: np.ndarray
     logprobs: np.ndarray
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "refused"]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", encodable(self.text))
 
 
 def reply_counts(replies_per_prompt: int | Sequence[int], prompts: int) -> list[int]:

@@ -33,6 +33,8 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 #: Statuses that another attempt may mend, beside those of the server's own faults (500 and more).
 _TRANSIENT = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
+#: Statuses with which a request may be refused for what it holds, such as a prompt that is too long.
+_OF_ONE_REQUEST = frozenset({400, 413, 422})
 
 
 class EndpointError(RuntimeError):
@@ -196,6 +198,7 @@ class ChatClient:
         refused = RefusedError("endpoint refuses the request", where=self.endpoint.url,
                                expected=self._advice(status), got=said)  # fmt: skip
         refused.status, refused.message = status, self._without_key(message)
+        refused.is_of_one_request = status in _OF_ONE_REQUEST and not out_of_money
         return refused
 
     def _advice(self, status: int) -> str:
@@ -219,10 +222,13 @@ class RefusedError(InputError):
     Attributes:
         status: the HTTP status.
         message: what the endpoint says.
+        is_of_one_request: whether it may answer other requests; not where address, key, model or money
+            are the matter.
     """
 
     status: int = 0
     message: str = ""
+    is_of_one_request: bool = False
 
 
 def _error_message(response: httpx2.Response) -> tuple[str, str]:

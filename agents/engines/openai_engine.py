@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.engines.background_loop import BackgroundLoop
-from agents.engines.base import Prompt, Reply, SamplingParams, reply_counts
+from agents.engines.base import REFUSED, Prompt, Reply, SamplingParams, reply_counts
 from agents.engines.chat_client import KEY_VARIABLE, ChatClient, Endpoint, RefusedError
 from agents.engines.http_retry import RetryPolicy
 from agents.engines.partial import PartialRepliesError
@@ -25,11 +25,19 @@ _SEED_BITS = 31  # some servers keep a seed in a signed 32-bit number
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A prompt and the replies that it still wants."""
+    """A prompt and the replies that it wants.
+
+    Attributes:
+        number: of the prompt.
+        prompt: what is asked.
+        count: how many replies.
+        may_be_refused: its refusal is an answer too, and keeps nobody from asking the others.
+    """
 
     number: int
     prompt: Prompt
     count: int
+    may_be_refused: bool
 
 
 @dataclass(frozen=True)
@@ -147,13 +155,19 @@ class OpenAIEngine:
     ) -> Iterator[tuple[int, list[list[Reply] | None]]]:
         """Several calls at once: a call's number with the replies of one of its prompts, as they come.
 
-        The others are ``None`` in their places. No call waits for the last reply of the one before.
+        The others are ``None`` in their places. No call waits for the last reply of the one before. A
+        request that is refused for what it holds does not keep the others from being asked: its
+        replies have the finish reason ``REFUSED``.
+
+        Raises:
+            InputError: the endpoint refuses a request for another reason.
+            agents.engines.chat_client.EndpointError: a request failed at every attempt.
         """
         places = [(call, at) for call, wanted in enumerate(counts) for at in range(len(wanted))]
         prompts = (prompt for number in range(len(calls)) for prompt in calls[number])
         flat = [count for wanted in counts for count in wanted]
         replies: dict[int, list[Reply]] = {}
-        for number, found in self.stream(prompts, flat, sampling):
+        for number, found in self._stream(prompts, flat, sampling, may_be_refused=True):
             replies.setdefault(number, []).extend(found)
             if len(replies[number]) == flat[number]:
                 call, at = places[number]
@@ -178,8 +192,17 @@ class OpenAIEngine:
             InputError: the endpoint refuses a request.
             agents.engines.chat_client.EndpointError: a request failed at every attempt.
         """
+        return self._stream(prompts, counts, sampling, may_be_refused=False)
+
+    def _stream(
+        self,
+        prompts: Iterable[Prompt],
+        counts: Iterable[int],
+        sampling: SamplingParams,
+        may_be_refused: bool,
+    ) -> Iterator[tuple[int, list[Reply]]]:
         wanted = (
-            _Wanted(number, prompt, count)
+            _Wanted(number, prompt, count, may_be_refused)
             for number, (prompt, count) in enumerate(zip(prompts, counts, strict=True))
             if count
         )
@@ -234,7 +257,13 @@ class OpenAIEngine:
         content = await asyncio.to_thread(self._content, wanted.prompt)
         had = 0
         while had < wanted.count:
-            answer = await self._complete(content, wanted, had, sampling, stop)
+            try:
+                answer = await self._complete(content, wanted, had, sampling, stop)
+            except RefusedError as refused:
+                if not (wanted.may_be_refused and refused.is_of_one_request):
+                    raise
+                emit((wanted.number, [_refusal(refused)] * (wanted.count - had)))
+                return
             replies = [_reply(choice) for choice in answer["choices"][: wanted.count - had]]
             if len(replies) < min(wanted.count - had, 2):
                 self._habits = replace(self._habits, several=False)
@@ -243,8 +272,9 @@ class OpenAIEngine:
 
     async def _complete(self, content: str, wanted: _Wanted, had: int, sampling, stop):
         """One request; its form is adapted where the server says that it takes another one."""
+        changes: dict[str, Any] = {}
         while True:
-            habits = self._habits
+            habits = replace(self._habits, **changes)
             n = wanted.count - had if habits.several else 1
             settings = {
                 "model": self.model,
@@ -258,12 +288,15 @@ class OpenAIEngine:
             message = f'"messages": [{{"role": "user", "content": {content}}}]'
             body = json.dumps(settings)[:-1] + ", " + message + "}"
             try:
-                return await self._client.complete(body.encode(), stop)
+                answer = await self._client.complete(body.encode(), stop)
             except RefusedError as refused:
-                adapted = _adapted(habits, refused, n)
-                if adapted == habits:
+                change = _change(habits, refused, n)
+                if not change:
                     raise self._explained(refused) from None
-                self._habits = adapted
+                changes |= change
+            else:  # only now it is known that the form was the mistake, not what was asked
+                self._habits = replace(self._habits, **changes)
+                return answer
 
     def _explained(self, refused: RefusedError) -> RefusedError:
         """The refusal, with the model's name where that may be the mistake."""
@@ -295,15 +328,18 @@ def _made(make_client: Callable[[], ChatClient], loop: BackgroundLoop) -> ChatCl
         raise
 
 
-def _adapted(habits: _Habits, refused: RefusedError, n: int) -> _Habits:
-    """Other habits where the refusal may be due to these; the same where it is not."""
+def _change(habits: _Habits, refused: RefusedError, n: int) -> dict[str, Any]:
+    """What to change of the habits where the refusal may be due to them; nothing where it is not."""
     if refused.status not in (400, 422):
-        return habits
+        return {}
     if habits.length_name == "max_tokens" and "max_completion_tokens" in refused.message:
-        return replace(habits, length_name="max_completion_tokens")
-    if n > 1:
-        return replace(habits, several=False)
-    return habits
+        return {"length_name": "max_completion_tokens"}
+    return {"several": False} if n > 1 else {}
+
+
+def _refusal(refused: RefusedError) -> Reply:
+    nothing = np.zeros(0, np.int64), np.zeros(0, np.float32)
+    return Reply(str(refused.got), *nothing, finish_reason=REFUSED)
 
 
 def _reply(choice: Mapping[str, Any]) -> Reply:

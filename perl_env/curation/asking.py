@@ -17,6 +17,7 @@ import numpy as np
 
 from perl_env.curation.survey import Progress
 from perl_env.curation.workspace import Journal, fingerprint
+from perl_env.encodable import encodable
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ _THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
 def json_in(answer: str) -> dict[str, Any]:
-    r"""The last JSON object in an answer, thoughts left out.
+    r"""The last JSON object in an answer, thoughts left out; all of its text can be encoded.
 
     Raises:
         ValueError: there is none.
@@ -178,7 +179,7 @@ def json_in(answer: str) -> dict[str, Any]:
     while (at := text.find("{", at)) >= 0:
         try:
             value, at = decoder.raw_decode(text, at)
-            found = value
+            found = json.loads(encodable(json.dumps(value, ensure_ascii=False)))
         except (ValueError, RecursionError):
             at += 1
     if not isinstance(found, dict):

@@ -60,6 +60,7 @@ class FaultServer(ThreadingHTTPServer):
         self.delay = 0.0
         self.closing = threading.Event()
         self.lock = threading.Lock()
+        self.error_of: Callable[[str], str] = lambda said: json.dumps({"error": {"message": said}})
         self.on_answer: Callable[[dict], None] = lambda body: None
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
@@ -138,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, json.dumps({"object": "chat.completion", "choices": []}))
         else:
             status, headers, message = fault if isinstance(fault, tuple) else (fault, {}, "no")
-            self._send(status, json.dumps({"error": {"message": message}}), headers=headers)
+            self._send(status, server.error_of(message), headers=headers)
 
     def _send(self, status, text, length=None, headers=None):
         data = text.encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from agents.engines import Prompt, SamplingParams, make_engine
+from agents.engines.base import REFUSED
 from agents.engines.chat_client import ChatClient, Endpoint, EndpointError
 from agents.engines.http_retry import Clock, Pace, RetryPolicy, retry_after_seconds
 from agents.engines.openai_engine import OpenAIEngine
@@ -247,7 +249,7 @@ def test_what_was_answered_survives_a_request_that_fails_for_good(server, connec
 
 
 def test_replies_are_handed_over_one_by_one_and_before_the_failure(server, connect):
-    server.fault_of = lambda body: 400 if text_of(body) == "question 5" else None
+    server.fault_of = lambda body: 404 if text_of(body) == "question 5" else None
     prompts = [Prompt((), f"question {n}", n) for n in range(6)]
     had = []
 
@@ -287,6 +289,30 @@ def test_a_server_that_refuses_several_replies_or_a_name_is_obeyed(server, conne
     assert texts(engine.generate([Prompt((), "?"), Prompt((), "!")], 2)) == [["reply 0"] * 2] * 2
     assert len(server.bodies) == 4 + 2  # two refusals, then nothing is refused again
     assert server.bodies[-1]["max_completion_tokens"] == 2048
+
+
+def test_a_refusal_for_what_is_asked_says_nothing_on_the_form_of_requests(server, connect):
+    server.fault_of = lambda body: (400, {}, "too long") if "long" in text_of(body) else None
+    engine = connect(server, concurrency=1)
+    prompts = [Prompt((), text, n) for n, text in enumerate(["a long one", "one", "two"])]
+    ((_, refused), *answered) = engine.answer([prompts], [[3, 3, 3]], SamplingParams())
+    assert [(r.text, r.finish_reason) for r in refused[0]] == [
+        ("400 Bad Request: too long", REFUSED)
+    ] * 3
+    assert [texts([found for found in row if found]) for _, row in answered] == [
+        [["reply 0", "reply 1", "reply 2"]]
+    ] * 2
+    assert (
+        len(server.bodies) == 2 + 2
+    )  # the refused one once more with one reply; then three at a time
+
+
+def test_an_account_without_money_is_no_matter_of_one_request(server, connect):
+    server.fault_of = lambda body: (400, {}, "insufficient_quota")
+    error = json.dumps({"error": {"message": "pay first", "code": "insufficient_quota"}})
+    server.error_of = lambda message: error
+    with pytest.raises(InputError, match="pay first"):
+        list(connect(server).answer([[Prompt((), "?")]], [[1]], SamplingParams()))
 
 
 def test_seeds_are_the_same_for_the_same_reply_and_differ_for_all_others(server, connect):
@@ -354,8 +380,6 @@ def test_no_thread_is_left_behind_and_weights_are_refused(server, connect):
 @pytest.mark.slow
 def test_a_run_goes_on_when_its_server_was_killed_and_asks_nothing_twice(tmp_path):
     """The evaluation stops with what it has; the same command asks the rest of a new server."""
-    import json
-
     import perl_env
     from evals.errors import EvaluationStoppedError
     from evals.harness import run_evaluation

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 import evals
-from agents.engines.base import SamplingParams
+from agents.engines.base import Prompt, SamplingParams
 from agents.engines.partial import PartialRepliesError
 from evals.errors import EvaluationStoppedError
 from evals.harness import merge
 from evals.orders import balanced_orders
 from evals.plan import make_plan, order_generator, questions_digest
+from evals.report import report_directories
 from evals.run_directory import read_rows
 from evals.table import COLUMNS
 from perl_env.errors import InputError, UnsoundRewriteError
@@ -239,6 +240,34 @@ def test_sampling_reaches_the_engine() -> None:
     sampling = SamplingParams(temperature=0.5, max_new_tokens=7)
     evals.evaluate(Listening(look), WHICH, sampling=sampling)
     assert set(seen) == {sampling}
+
+
+def half_characters(prompt: Prompt, rng=None) -> str:
+    """Right, but for halves of surrogate pairs in the reply, the last one in the answer."""
+    return "\ud800" + look(prompt) + ("\\boxed{\udfff}" if prompt.seed % 2 else "\udc00")
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_reply_that_cannot_be_encoded_ends_no_evaluation(tmp_path, raw: bool) -> None:
+    questions = [*WHICH, how_many("many")]
+    if not raw:
+        result = evals.run_evaluation(PolicyEngine(half_characters), questions, tmp_path / "out")
+    else:  # as a folder holds them that was begun before replies were made encodable
+        evals.run_evaluation(PolicyEngine(half_characters), questions, tmp_path / "out")
+        path = tmp_path / "out" / "replies.jsonl"
+        path.write_text(path.read_text().replace("\\ufffd", "\\ud800"))
+        assert "\\ud800" in path.read_text()
+        result = evals.run_evaluation(PolicyEngine(look), questions, tmp_path / "out")
+    table = result.table
+    assert table["reply"].str.startswith("\ufffd").all()
+    text = table.to_csv() + table.to_json()
+    assert "\ufffd" in text
+    page = report_directories([tmp_path / "out"], tmp_path / "page.html", tmp_path / "exports")
+    assert page.exists()
+    assert (tmp_path / "exports" / "model_card.md").exists()
+    for file in tmp_path.rglob("*.*"):
+        if file.suffix in {".html", ".csv", ".md", ".json", ".jsonl"}:
+            file.read_text(encoding="utf-8")
 
 
 class UnreachableError(ConnectionError):

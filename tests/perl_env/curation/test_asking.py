@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from perl_env.curation.asking import Answers, Sampling, Wanted
+from perl_env.curation.asking import Answers, Sampling, Wanted, json_in
 from tests.perl_env.curation.models import ScriptedModel
 
 SAMPLING = Sampling(1.0, 10)
@@ -69,3 +69,11 @@ def test_the_same_thing_wanted_twice_is_asked_once(open_answers):
     model = ScriptedModel(lambda ask, i: "x")
     assert open_answers().of(model, SAMPLING, wanted([2]) + wanted([3])) == [["x"] * 2, ["x"] * 3]
     assert model.given == 3
+
+
+def test_no_text_in_an_answer_is_half_a_character():
+    answer = r'{"question": "How \ud800 many?", "options": [{"\udfff": 1}, "\ud83d\ude00"]}'
+    assert json_in(answer) == {
+        "question": "How \ufffd many?",
+        "options": [{"\ufffd": 1}, "\U0001f600"],
+    }
