@@ -10,6 +10,7 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from PIL import Image, ImageDraw, ImageFont
 
+from perl_env.argument_checks import check_truth, check_whole, is_whole
 from perl_env.env import QuestionEnv
 from perl_env.errors import InputError
 from perl_env.grading import count_choices
@@ -60,12 +61,8 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str], RecordConstruct
             raise InputError("not an environment of questions", where="env",
                              expected="a perl/… environment", got=env.unwrapped)  # fmt: skip
         for name, value in (("size", size), ("num_actions", num_actions)):
-            if not _is_whole(value) or value < 1:
-                raise InputError("unusable value", where=f"FixedPixels, {name}",
-                                 expected="a whole number of at least 1", got=repr(value))  # fmt: skip
-        if not isinstance(scaled, bool):
-            raise InputError("unusable value", where="FixedPixels, scaled",
-                             expected="True or False", got=repr(scaled))  # fmt: skip
+            check_whole(value, f"FixedPixels, {name}", 1)
+        check_truth(scaled, "FixedPixels, scaled")
         self._questions: QuestionEnv = env.unwrapped
         self.size, self.num_actions = size, num_actions
         self.scaled = scaled
@@ -103,7 +100,7 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str], RecordConstruct
         if question is None:
             raise InputError("step without a question", where="step", expected="reset first",
                              got="no reset yet")  # fmt: skip
-        if not _is_whole(action) or not 0 <= action < self.num_actions:
+        if not is_whole(action) or not 0 <= action < self.num_actions:
             raise InputError("no such action", where="step, action",
                              expected=f"a whole number, 0..{self.num_actions - 1}", got=repr(action))  # fmt: skip
         _, reward, terminated, truncated, info = self.env.step(
@@ -125,13 +122,6 @@ class FixedPixels(gymnasium.Wrapper[np.ndarray, int, dict, str], RecordConstruct
         )
         pixels = np.array(canvas)
         return pixels.astype(np.float32) / 255 if self.scaled else pixels
-
-
-def _is_whole(value: object) -> bool:
-    """Whether this is a whole number, NumPy's too: agents give them as arrays without dimensions."""
-    if isinstance(value, np.ndarray):
-        return value.ndim == 0 and np.issubdtype(value.dtype, np.integer)
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _reply(question: Question, action: int) -> str:
