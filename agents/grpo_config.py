@@ -402,7 +402,7 @@ def check_keys(
     """
     for key in given:
         if key not in allowed:
-            expected = nearest(key, sorted(known), cutoff=0.4)
+            expected = nearest(key, sorted(known))
             raise InputError("unknown setting", where=where, expected=expected, got=repr(key))
 
 

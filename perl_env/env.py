@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from perl_env.argument_checks import check_truth, is_whole
 from perl_env.errors import InputError, shorten
 from perl_env.grading import Grade, grade
 from perl_env.permutation import as_order, permute, random_order
 from perl_env.prompts import question_text
 from perl_env.question import Order, Question
 from perl_env.questions import QuestionSource, QuestionStream, ShuffledStream
-from perl_env.rewards import RewardWeights, reward
+from perl_env.rewards import DEFAULT_WEIGHTS, RewardWeights, reward
 from perl_env.spaces import FreeText, Pictures
 
 Observation = dict[str, Any]
@@ -55,7 +56,8 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
     * ``permute``: draw a random order at each reset (default), or show the canonical one.
     * ``instruction``: the last line of the text, "" for none; by default the question's own where it
       has one (published prompts), else the paper's.
-    * ``reward_weights``: what a correct and a well-formed reply are worth.
+    * ``reward_weights``: what a correct and a well-formed reply are worth: ``RewardWeights``, or a
+      dictionary with its fields.
     * ``shuffle_buffer``: of a stream, how many questions are held to draw from.
     * ``render_mode``: ``"rgb_array"`` makes ``render`` return a contact sheet (H, W, 3).
 
@@ -71,7 +73,7 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
         *,
         permute: bool = True,
         instruction: str | None = None,
-        reward_weights: RewardWeights = RewardWeights(),  # noqa: B008 - frozen
+        reward_weights: RewardWeights | Mapping[str, float] = DEFAULT_WEIGHTS,
         shuffle_buffer: int = 64,
         render_mode: str | None = None,
     ):
@@ -82,10 +84,13 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise InputError("unknown render mode", where="render_mode",
                              expected=self.metadata["render_modes"], got=render_mode)  # fmt: skip
+        check_truth(permute, "permute")
+        if instruction is not None and not isinstance(instruction, str):
+            raise InputError("unusable value", where="instruction", expected="a text, or None", got=repr(instruction))  # fmt: skip
         self.source = source
         self.permute = permute
         self.instruction = instruction
-        self.reward_weights = reward_weights
+        self.reward_weights = RewardWeights.from_setting(reward_weights)
         self.render_mode = render_mode
         self.observation_space = spaces.Dict(
             {"images": Pictures(source.max_images, source.max_pixels), "text": FreeText()}
@@ -128,10 +133,12 @@ class QuestionEnv(gymnasium.Env[Observation, str]):
         if index is not None and self._indexed is None:
             raise InputError("a stream's question cannot be chosen", where="options['index']",
                              expected="no index", got=index)  # fmt: skip
-        if index is not None and self._indexed is not None and not 0 <= index < len(self._indexed):
+        if index is None or self._indexed is None:
+            return None, order
+        if not is_whole(index) or not 0 <= index < len(self._indexed):
             raise InputError("no such question", where="options['index']",
-                             expected=f"0..{len(self._indexed) - 1}", got=index)  # fmt: skip
-        return index, order
+                             expected=f"a whole number, 0..{len(self._indexed) - 1}", got=repr(index))  # fmt: skip
+        return int(index), order
 
     def _draw(self, index: int | None, restart: bool) -> tuple[int, Question]:
         """The question of an index, or a random one; of a stream, which one of those drawn it is."""

@@ -48,14 +48,23 @@ class IllegalOrderError(InputError):
     """An order moves an image that the question's order class does not allow to move."""
 
 
-def nearest(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
-    """What to expect instead of an unknown name: the nearest known one, else all of them.
+def nearest(name: str, known: Collection[str]) -> str:
+    """What to expect instead of an unknown name: the nearest known one if it is near, else all of them.
 
     >>> nearest("lerning_rate", ["learning_rate", "seed"]), nearest("x", ["learning_rate", "seed"])
     ("'learning_rate' (the nearest)", 'one of learning_rate, seed')
     """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"{close[0]!r} (the nearest)" if close else f"one of {', '.join(known)}"
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"{close[0]!r} (the nearest)" if close else f"one of {_listed(list(known))}"
+
+
+def _listed(names: list[str], limit: int = 300) -> str:
+    """The names in at most about ``limit`` characters, the rest of them counted."""
+    shown, length = 0, 0
+    while shown < len(names) and (length := length + len(names[shown]) + 2) <= limit:
+        shown += 1
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more else "")
 
 
 def shorten(value: object, limit: int = 120) -> str:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from perl_env.argument_checks import check_whole
 from perl_env.errors import InputError
 from perl_env.question import Question
 
@@ -58,9 +59,7 @@ class ShuffledStream:
     """
 
     def __init__(self, stream: QuestionStream, size: int):
-        if size < 1:
-            raise InputError("buffer holds nothing", where="shuffle_buffer", expected="at least 1", got=size)  # fmt: skip
-        self.stream, self.size = stream, size
+        self.stream, self.size = stream, check_whole(size, "shuffle_buffer", 1)
         self.restart()
 
     def restart(self) -> None:

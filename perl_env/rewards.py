@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from perl_env.argument_checks import check_number
 from perl_env.errors import InputError
 from perl_env.grading import Grade
 
@@ -29,10 +30,28 @@ class RewardWeights:
 
     def __post_init__(self) -> None:
         for name in ("accuracy", "format"):
-            weight = getattr(self, name)
-            if not (math.isfinite(weight) and weight >= 0):
-                raise InputError("unusable reward weight", where=name,
-                                 expected="a finite number of at least 0", got=weight)  # fmt: skip
+            check_number(getattr(self, name), f"reward_weights, {name}", least=0)
+
+    @classmethod
+    def from_setting(cls, setting: object) -> RewardWeights:
+        """The weights that a user's argument means.
+
+        Args:
+            setting: the weights themselves, or both by their names, as a file of settings has them.
+
+        Raises:
+            InputError: it is something else, or does not name both weights.
+
+        >>> RewardWeights.from_setting({"accuracy": 1, "format": 0})
+        RewardWeights(accuracy=1, format=0)
+        """
+        if isinstance(setting, cls):
+            return setting
+        if not isinstance(setting, Mapping) or set(setting) != {"accuracy", "format"}:
+            raise InputError("unusable reward weights", where="reward_weights",
+                             expected="RewardWeights, or 'accuracy' and 'format', each with its weight",
+                             got=repr(setting))  # fmt: skip
+        return cls(**setting)
 
 
 DEFAULT_WEIGHTS = RewardWeights()

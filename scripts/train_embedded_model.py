@@ -184,7 +184,7 @@ class Examples:
                 split="train",
                 seed=seed,
                 size=10**9,
-                kinds=kinds,
+                kinds=kinds or None,
                 gold_slot_decay=phase.gold_slot_decay,
             )
             for task, kinds in ((shapes, phase.shapes_kinds), (digits, phase.digits_kinds))

@@ -44,7 +44,7 @@ def digits(
     split: str = "test",
     seed: int = 0,
     size: int = 10_000,
-    kinds: Sequence[str] | None = None,
+    kinds: str | Sequence[str] | None = None,
     difficulty: int = 1,
     gold_slot_decay: float = 1.0,
 ) -> ProceduralQuestions:
@@ -54,7 +54,7 @@ def digits(
         split: "train" (1,347 scans) or "test" (450).
         seed: another seed gives other questions.
         size: how many questions there are.
-        kinds: which of the kinds are asked, by turns; all by default.
+        kinds: which of the kinds are asked, by turns: names, or one name; all by default.
         difficulty: 1 (three images), 2 (three or four) or 3 (four to six).
         gold_slot_decay: each slot is the gold's this many times as often as the slot before it.
 

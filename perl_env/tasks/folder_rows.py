@@ -80,7 +80,7 @@ def parse_row(line: bytes, where: str) -> Row:
     columns = _as_object(line, where)
     for name in columns:
         if name not in _COLUMNS:
-            expected = nearest(name, _COLUMNS, cutoff=0.5)
+            expected = nearest(name, _COLUMNS)
             raise InputError("unknown column", where=where, expected=expected, got=repr(name))
     for name in ("images", "question", "answer"):
         if columns.get(name) is None:
@@ -100,11 +100,13 @@ def parse_row(line: bytes, where: str) -> Row:
 
 def _as_object(line: bytes, where: str) -> dict[str, Any]:
     try:
-        columns = json.loads(line.decode("utf-8"))
+        columns = json.loads(line.decode("utf-8"), object_pairs_hook=_once_each(where))
     except UnicodeDecodeError as error:
         raise InputError(
             "line is no UTF-8 text", where=where, expected="UTF-8", got=error
         ) from error
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(
             "broken JSON", where=where, expected="one JSON object a line", got=error
@@ -113,6 +115,20 @@ def _as_object(line: bytes, where: str) -> dict[str, Any]:
         raise InputError("row is no object", where=where, expected="a JSON object",
                          got=type(columns).__name__)  # fmt: skip
     return columns
+
+
+def _once_each(where: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """Makes JSON objects whose keys differ: of a key that is there twice JSON keeps the last silently."""
+
+    def as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        columns = dict(pairs)
+        if len(columns) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError("key named twice", where=where, expected="each key once", got=repr(twice))  # fmt: skip
+        return columns
+
+    return as_dict
 
 
 def _only_class_of_one_image(n: int, where: str) -> OrderClass:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from perl_env.argument_checks import check_whole, is_number
 from perl_env.errors import InputError
 from perl_env.question import Question
 from perl_env.questions import QuestionSource
@@ -46,6 +47,27 @@ def parse_mixture(text: str) -> dict[str, float] | None:
     return weights
 
 
+def _weights(tasks: object) -> Mapping[str, float]:
+    """The weight of each task, also where the mixture is written as text.
+
+    Raises:
+        InputError: this is no mixture, or a weight is not positive.
+    """
+    weights = parse_mixture(tasks) if isinstance(tasks, str) else tasks
+    if (
+        not isinstance(weights, Mapping)
+        or not weights
+        or not all(
+            isinstance(name, str) and is_number(weight) and weight > 0
+            for name, weight in weights.items()
+        )
+    ):
+        raise InputError("unusable mixture", where="tasks",
+                         expected="tasks with positive weights, {task: weight} or \"task: weight, task: weight\"",
+                         got=repr(tasks))  # fmt: skip
+    return weights
+
+
 class MixtureQuestions:
     """Questions of several tasks; ``(seed, index)`` fixes from which task each one is.
 
@@ -53,7 +75,8 @@ class MixtureQuestions:
     gives the same one for several indices.
 
     Args:
-        tasks: weight of each task, by its registered name or its folder.
+        tasks: weight of each task, by its registered name or its folder; or the same as text,
+            "task: weight, task: weight".
         arguments: further arguments of a task, by the same name.
         split: "train" or "test", of every task.
         scoring: of those tasks that have a published scoring rule; ``None`` for each one's default.
@@ -66,7 +89,7 @@ class MixtureQuestions:
 
     def __init__(
         self,
-        tasks: Mapping[str, float] = _DEFAULT,
+        tasks: Mapping[str, float] | str = _DEFAULT,
         arguments: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         split: str = "test",
         seed: int = 0,
@@ -75,9 +98,9 @@ class MixtureQuestions:
     ):
         from perl_env.registration import find_source_task, load_source
 
-        if not tasks or any(not weight > 0 for weight in tasks.values()):
-            raise InputError("unusable mixture", where="tasks", expected="tasks with positive weights",
-                             got=dict(tasks))  # fmt: skip
+        tasks = _weights(tasks)
+        check_whole(seed, "seed", 0)
+        check_whole(size, "size", 1)
         for name in arguments:
             if name not in tasks:
                 raise InputError("arguments for a task that is not mixed", where="arguments",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from perl_env.errors import InputError
+from perl_env.argument_checks import check_whole, is_number, is_whole
+from perl_env.errors import InputError, nearest
 from perl_env.question import Question
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class ProceduralQuestions:
     Args:
         name: of the task, the first part of each question's key.
         kinds: all the kinds there are, by name.
-        chosen: which of them are asked, by turns; ``None`` for all.
+        chosen: which of them are asked, by turns: names, or one name; ``None`` for all.
         split: "train" or "test"; their questions come from different random streams.
         seed: another seed gives other questions.
         size: how many questions there are.
@@ -93,7 +94,7 @@ class ProceduralQuestions:
         name: str,
         kinds: Mapping[str, Kind],
         *,
-        chosen: Sequence[str] | None,
+        chosen: str | Sequence[str] | None,
         split: str,
         seed: int,
         size: int,
@@ -106,22 +107,17 @@ class ProceduralQuestions:
             raise InputError(
                 "unknown split", where="split", expected=f"one of {', '.join(SPLITS)}", got=split
             )
-        if difficulty not in (1, 2, 3):
+        if not is_whole(difficulty) or difficulty not in (1, 2, 3):
             raise InputError(
                 "unknown difficulty", where="difficulty", expected="1, 2 or 3", got=difficulty
             )
-        if not 0 < gold_slot_decay <= 1:
+        if not is_number(gold_slot_decay) or not 0 < gold_slot_decay <= 1:
             raise InputError("unusable decay", where="gold_slot_decay", expected="above 0, at most 1",
                              got=gold_slot_decay)  # fmt: skip
-        if size < 1:
-            raise InputError("no questions", where="size", expected="at least 1", got=size)
-        for wanted in chosen or ():
-            if wanted not in kinds:
-                raise InputError(
-                    "unknown kind", where="kinds", expected=f"of {', '.join(kinds)}", got=wanted
-                )
+        check_whole(size, "size", 1)
+        check_whole(seed, "seed", 0)
         self.name = name
-        self.kinds = [kinds[each] for each in (chosen or kinds)]
+        self.kinds = _chosen_kinds(kinds, chosen)
         self.split, self.seed, self.size = split, seed, size
         self.difficulty, self.gold_slot_decay = difficulty, gold_slot_decay
         self.max_images, self.max_pixels = max_images, max_pixels
@@ -152,3 +148,23 @@ class ProceduralQuestions:
             question, "key", f"{self.name}-{self.split}-{self.seed}-{index}-{kind.name}"
         )
         return question
+
+
+def _chosen_kinds(kinds: Mapping[str, Kind], chosen: str | Sequence[str] | None) -> list[Kind]:
+    """The kinds of these names, or of this one.
+
+    Raises:
+        InputError: an unknown name, or none.
+    """
+    if chosen is None:
+        return list(kinds.values())
+    names = [chosen] if isinstance(chosen, str) else chosen
+    if not isinstance(names, Iterable) or not (names := list(names)):
+        raise InputError("no kinds", where="kinds",
+                         expected=f"of {', '.join(kinds)}; all where it is left out", got=repr(chosen))  # fmt: skip
+    for name in names:
+        if name not in tuple(kinds):  # a tuple takes what no dictionary does
+            raise InputError(
+                "unknown kind", where="kinds", expected=nearest(str(name), kinds), got=repr(name)
+            )
+    return [kinds[name] for name in names]

@@ -316,7 +316,7 @@ def shapes(
     split: str = "test",
     seed: int = 0,
     size: int = 10_000,
-    kinds: Sequence[str] | None = None,
+    kinds: str | Sequence[str] | None = None,
     difficulty: int = 1,
     gold_slot_decay: float = 1.0,
 ) -> ProceduralQuestions:
@@ -326,7 +326,7 @@ def shapes(
         split: "train" or "test".
         seed: another seed gives other questions.
         size: how many questions there are.
-        kinds: which of ``KINDS`` are asked, by turns; all by default.
+        kinds: which of ``KINDS`` are asked, by turns: names, or one name; all by default.
         difficulty: 1 (three images), 2 (three or four) or 3 (four to six, alike in part).
         gold_slot_decay: each slot is the gold's this many times as often as the slot before it.
 

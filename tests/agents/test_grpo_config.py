@@ -57,6 +57,8 @@ def test_unknown_settings_name_the_nearest():
         GRPOConfig().env_runners(num_env_runner=3)
     with pytest.raises(InputError, match="'minibatches'"):
         GRPOConfig().training(minibatch_size=3)
+    with pytest.raises(InputError, match=r"expected one of advantage_baseline, .* more, got"):
+        GRPOConfig().training(model_config=3)  # near to none of them
     with pytest.raises(InputError, match="'kl_coefficient'"):
         GRPOConfig().update_from_dict({"kl_coef": 0.1})
 

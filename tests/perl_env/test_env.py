@@ -96,6 +96,9 @@ def test_a_chosen_question_and_order_are_shown(task):
         ({"index": 3, "order": "abc"}, "no permutation"),
         ({"index": 10**9}, "no such question"),
         ({"index": -1}, "no such question"),
+        ({"index": "3"}, "no such question: .* a whole number, 0..9999, got '3'"),
+        ({"index": 2.5}, "no such question"),
+        ({"index": True}, "no such question"),
         ({"order": (1, 0, 2)}, "without a question"),
         ({"indx": 3}, "unknown reset option"),
     ],
@@ -104,6 +107,34 @@ def test_wrong_reset_options_are_told(options, message):
     env = gymnasium.make("perl/Shapes-v0", kinds=["which-image"])
     with pytest.raises(InputError, match=message):
         env.reset(options=options)
+
+
+def test_an_index_may_be_numpys():
+    env = gymnasium.make("perl/Shapes-v0")
+    assert type(env.reset(options={"index": np.int64(3)})[1]["index"]) is int
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"permute": "no"}, "permute: expected True or False, got 'no'"),
+        ({"permute": 1}, "permute: expected True or False"),
+        ({"instruction": 3}, "instruction: expected a text"),
+        ({"reward_weights": {"accuracy": 1}}, "reward_weights: expected .* 'format'"),
+        ({"reward_weights": {"accuracy": "1", "format": 0}}, "accuracy: expected a finite number"),
+        ({"reward_weights": 3}, "reward_weights: expected"),
+    ],
+)
+def test_wrong_arguments_of_the_environment_are_told(arguments, message):
+    with pytest.raises(InputError, match=message):
+        gymnasium.make("perl/Shapes-v0", **arguments)
+
+
+def test_reward_weights_may_be_a_dictionary():
+    env = gymnasium.make("perl/Shapes-v0", reward_weights={"accuracy": 2, "format": 0.5})
+    env.reset(seed=0)
+    answer = env.unwrapped.question.answer
+    assert env.step(rf"<think></think>\boxed{{{answer}}}")[1] == 2.5
 
 
 def test_an_order_that_moves_a_pinned_image_is_refused():

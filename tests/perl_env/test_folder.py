@@ -142,6 +142,8 @@ BAD_ROWS = {
     "broken JSON: nesting": "[" * 100_000,
     "line is no UTF-8 text": b'{"question": "\xff"}',
     "row is no object": "[1, 2]",
+    "key named twice: expected each key once, got 'answer'": json.dumps(row())[:-1] + ', "answer": "Image 2"}',
+    "key named twice: expected each key once, got 'task'": json.dumps(row(facts={}))[:-3] + '{"task": "a", "task": "b"}}',
     "unknown column: expected 'question' (the nearest), got 'qestion'": row(qestion="?"),
     "unknown column: expected one of images, question": row(zzz=1),
     "missing column: expected 'answer'": row(answer=None),

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import gymnasium
 import pytest
 
 from perl_env.errors import InputError
@@ -35,6 +36,14 @@ def test_a_question_is_the_tasks_own_and_depends_on_seed_and_index_alone():
     assert [first[i].key for i in range(9)] != [other[i].key for i in range(9)]
 
 
+def test_an_environment_takes_a_mixture_written_as_text():
+    written = gymnasium.make("perl/Mixture-v0", tasks=f"{SHAPES}: 22, {DIGITS}: 36")
+    given = gymnasium.make("perl/Mixture-v0", tasks={SHAPES: 22, DIGITS: 36})
+    assert [written.unwrapped.source[i].key for i in range(9)] == [
+        given.unwrapped.source[i].key for i in range(9)
+    ]
+
+
 def test_arguments_reach_their_task_and_splits_all_of_them():
     questions = load_questions(
         "perl/Mixture-v0", "train", 40, arguments={"perl/Digits-v0": {"kinds": ["sum"]}}
@@ -48,6 +57,13 @@ def test_arguments_reach_their_task_and_splits_all_of_them():
     [
         ({"tasks": {}}, "unusable mixture"),
         ({"tasks": {"perl/Shapes-v0": 0}}, "unusable mixture"),
+        ({"tasks": {"perl/Shapes-v0": "two"}}, "unusable mixture"),
+        ({"tasks": {"perl/Shapes-v0": float("inf")}}, "unusable mixture"),
+        ({"tasks": {"perl/Shapes-v0": True}}, "unusable mixture"),
+        ({"tasks": ["perl/Shapes-v0"]}, "unusable mixture"),
+        ({"tasks": "perl/Shapes-v0"}, "unusable mixture"),
+        ({"tasks": "perl/Shapes-v0: 22, fold: 36"}, "unknown task"),
+        ({"size": 0}, "unusable value: size"),
         ({"tasks": {"perl/Shpes-v0": 1}}, "'perl/Shapes-v0' \\(the nearest\\)"),
         ({"arguments": {"perl/Folder-v0": {}}}, "not mixed"),
     ],

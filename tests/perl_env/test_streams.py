@@ -66,7 +66,7 @@ def test_a_stream_without_questions_is_told(questions):
     source.questions = []
     with pytest.raises(InputError, match="no questions"):
         ShuffledStream(source, 4).draw(np.random.default_rng(0))
-    with pytest.raises(InputError, match="buffer holds nothing"):
+    with pytest.raises(InputError, match="unusable value: shuffle_buffer"):
         ShuffledStream(source, 0)
 
 

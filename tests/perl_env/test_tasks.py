@@ -130,17 +130,36 @@ def test_the_scans_of_the_two_splits_are_disjoint_and_complete():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kinds": ["which-imge"]}, "unknown kind"),
+        ({"kinds": ["which-imge"]}, "unknown kind: kinds: expected 'which-image'"),
+        ({"kinds": "which-imge"}, "unknown kind: kinds: expected 'which-image'"),
+        ({"kinds": [["which-image"]]}, "unknown kind"),
+        ({"kinds": []}, "no kinds"),
+        ({"kinds": 3}, "no kinds"),
+        ({"difficulty": True}, "unknown difficulty"),
+        ({"gold_slot_decay": "half"}, "unusable decay"),
+        ({"size": "9"}, "unusable value: size"),
+        ({"seed": -1}, "unusable value: seed"),
+        ({"seed": "one"}, "unusable value: seed"),
         ({"split": "validation"}, "unknown split"),
         ({"difficulty": 9}, "unknown difficulty"),
         ({"gold_slot_decay": 0}, "unusable decay"),
-        ({"size": 0}, "no questions"),
+        ({"size": 0}, "unusable value: size"),
     ],
 )
 @pytest.mark.parametrize("task", TASKS)
 def test_wrong_arguments_are_told(task, arguments, message):
     with pytest.raises(perl_env.InputError, match=message):
         perl_env.registration.load_source(task, **arguments)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_one_kind_may_be_named_alone(task):
+    first, second = (
+        perl_env.load_questions(task, limit=3, kinds=kinds)
+        for kinds in ("odd-one-out", ["odd-one-out"])
+    )
+    assert first == second
+    assert {question.kind for question in first} == {"odd-one-out"}
 
 
 def test_shapes_cover_every_permutable_order_class():

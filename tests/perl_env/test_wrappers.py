@@ -1,6 +1,9 @@
 """Agents without language: fixed-size pixels in, a number out."""
 
+import ast
+
 import gymnasium
+import gymnasium.utils.env_checker
 import numpy as np
 import pytest
 from stable_baselines3.common.env_checker import check_env
@@ -16,6 +19,17 @@ def wrapped(kind="odd-one-out", **arguments):
 
 def test_the_env_checker_of_stable_baselines_accepts_it():
     check_env(wrapped())
+
+
+def test_the_env_checker_of_gymnasium_accepts_it():
+    env = wrapped()
+    with pytest.warns(UserWarning, match="different from the unwrapped version"):  # it is wrapped
+        gymnasium.utils.env_checker.check_env(env)
+    assert env.spec.additional_wrappers[-1].kwargs == {
+        "size": 84,
+        "num_actions": 3,
+        "scaled": False,
+    }
 
 
 def test_scaled_pixels_are_the_same_pixels():
@@ -55,6 +69,55 @@ def test_open_questions_and_too_many_choices_are_refused():
         env.reset(seed=0)
     with pytest.raises(InputError, match="not an environment of questions"):
         FixedPixels(gymnasium.make("CartPole-v1"))
+
+
+@pytest.mark.parametrize("kind", ["odd-one-out", "which-image", "true-of-some"])
+def test_an_action_beyond_the_last_choice_is_a_wrong_answer(kind):
+    env = FixedPixels(gymnasium.make("perl/Shapes-v0", kinds=[kind]), num_actions=40)
+    for action in (3, 6, 25, 27, 39):
+        env.reset(seed=1)
+        assert env.step(action)[1] == pytest.approx(0.1)
+    env.reset(seed=1)
+    assert env.step(np.array(39))[1] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("action", [-1, 3, 2.7, True, "1", np.array([1]), np.float32(1), None])
+def test_what_is_no_action_is_told(action):
+    env = wrapped()
+    env.reset(seed=1)
+    with pytest.raises(InputError, match=r"no such action: step, action: expected .* 0\.\.2, got"):
+        env.step(action)
+
+
+def test_a_step_before_the_first_question_is_told():
+    with pytest.raises(InputError, match="step without a question"):
+        wrapped().unwrapped.step("B")
+    with pytest.raises(InputError, match="step without a question"):
+        FixedPixels(wrapped().unwrapped).step(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size", 0), ("size", -3), ("size", 8.5), ("size", True), ("num_actions", 0), ("num_actions", 2.0), ("scaled", "no")],
+)  # fmt: skip
+def test_arguments_that_cannot_work_are_told(name, value):
+    with pytest.raises(InputError, match=f"unusable value: FixedPixels, {name}: expected"):
+        FixedPixels(gymnasium.make("perl/Shapes-v0"), **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("task", "open_kind"), [("perl/Shapes-v0", "count-all"), ("perl/Digits-v0", "sum")]
+)
+def test_of_open_questions_the_kinds_to_choose_are_told(task, open_kind):
+    env = FixedPixels(gymnasium.make(task))
+    index = [kind.name for kind in env.unwrapped.source.kinds].index(open_kind)
+    with pytest.raises(InputError, match="choose such kinds, as kinds=") as caught:
+        env.reset(options={"index": index})
+    kinds = ast.literal_eval(caught.value.expected.partition("kinds=")[2])
+    assert "odd-one-out" in kinds
+    env = FixedPixels(gymnasium.make(task, kinds=kinds, difficulty=3))
+    for index in range(8 * len(kinds)):
+        env.reset(options={"index": index})
 
 
 @pytest.mark.slow
