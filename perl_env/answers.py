@@ -21,21 +21,25 @@ _PHRASE = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?][*_]{0,2}(?=\s+[A-Z])")
+_TEXT = re.compile(r"\\text\s{0,8}\{([^{}]*)\}")
+#: "B", and on a line of its own below, why.
+_REASON_BELOW = re.compile(r"([^\n]+?)\s*\n\s*((?:because|since)\b[^\n]*)", re.IGNORECASE)
 _THINK, _END_OF_THOUGHT = "<think>", "</think>"
 
 
 def extract_answer(reply: str) -> str | None:
     r"""The part of a reply that states the answer; ``None`` where there is none.
 
-    Looked for in this order:
+    Looked for after the thoughts (``<think>…</think>``), in this order:
 
-    1. the last balanced, non-empty ``\boxed{…}`` (as the paper's scorer does, wherever it stands);
+    1. the last balanced, non-empty ``\boxed{…}``;
     2. the last ``<answer>…</answer>``;
     3. what follows the last "the answer is", "final answer:", "answer:", "the correct option is"
        on its line;
-    4. the whole reply if it is one short line.
+    4. the whole text if it is one short line, or one with a reason ("Because …") below it.
 
-    For 3 and 4 thoughts (``<think>…``) do not count, least of all unfinished ones.
+    Only a reply without any of these has 1 and 2 looked for in its thoughts too, finished or not,
+    as the paper's scorer does, to which a box counts wherever it stands.
 
     >>> extract_answer(r"<think>2 is red</think> so \boxed{\text{Image 2}}")
     '\\text{Image 2}'
@@ -44,19 +48,30 @@ def extract_answer(reply: str) -> str | None:
     >>> extract_answer("I see two dogs.\nThey run.") is None
     True
     """
-    return (
-        marked_answer(reply) or phrased_answer(reply) or _bare(spoken_part(reply)[-MAX_SEARCHED:])
-    )
+    spoken = spoken_part(reply)[-MAX_SEARCHED:]
+    return _marked(spoken) or _unmarked(spoken) or _marked(reply[-MAX_SEARCHED:])
 
 
 def marked_answer(reply: str) -> str | None:
     r"""The answer that a reply marks as such, by ``\boxed{…}`` or else by ``<answer>…</answer>``.
 
+    In a thought only where no answer of any form follows it.
+
     >>> marked_answer(r"It is \boxed{B}."), marked_answer("<answer>B</answer>"), marked_answer("B")
     ('B', 'B', None)
     """
-    end = reply[-MAX_SEARCHED:]
-    return _last_boxed(end) or _last_tagged(end)
+    spoken = spoken_part(reply)[-MAX_SEARCHED:]
+    if marked := _marked(spoken):
+        return marked
+    return None if _unmarked(spoken) else _marked(reply[-MAX_SEARCHED:])
+
+
+def _marked(text: str) -> str | None:
+    return _last_boxed(text) or _last_tagged(text)
+
+
+def _unmarked(text: str) -> str | None:
+    return _after_phrase(text) or _bare(text)
 
 
 def phrased_answer(reply: str) -> str | None:
@@ -100,7 +115,7 @@ def _last_boxed(text: str) -> str | None:
             if is_box and (best is None or start > best[0]):
                 content = text[start : token.start()].strip()
                 best = (start, content) if content else best
-    return best[1] if best else None
+    return _without_phrase(best[1]) if best else None
 
 
 def _last_tagged(text: str) -> str | None:
@@ -111,6 +126,15 @@ def _last_tagged(text: str) -> str | None:
         elif start >= 0:
             found, start = text[start : tag.start()].strip() or found, -1
     return found and (_after_phrase(found) or found)
+
+
+def _without_phrase(content: str) -> str:
+    """What a box says, without "The answer is" before it."""
+    words = _TEXT.fullmatch(content)
+    inner = words[1] if words else content
+    if "{" in inner or "}" in inner:  # the phrase may stand in a part of a formula
+        return content
+    return _after_phrase(inner) or content
 
 
 def _after_phrase(text: str) -> str | None:
@@ -138,6 +162,8 @@ _SENTENCE_OPENERS = frozenset({"It", "This", "That", "They", "I", "Because", "Si
 
 def _bare(text: str) -> str | None:
     text = text.strip()
+    if len(text) <= MAX_BARE and (lines := _REASON_BELOW.fullmatch(text)):
+        text = f"{lines[1]} {lines[2]}"  # means what it would mean on one line
     if not text or len(text) > MAX_BARE or "\n" in text or r"\boxed" in text:
         return None
     phrase = _PHRASE.search(text)  # "Answer:" with nothing behind it

@@ -31,6 +31,19 @@ PAPERS_FORMAT = re.compile(r"<think>.*</think>.*\\boxed\{.*\}.*", re.DOTALL)
         ("<answer>A</answer> no <ANSWER> C </ANSWER>", "C"),
         ("<answer>The answer is (D).</answer>", "(D)."),
         ("<answer>A</answer><answer></answer>", "A"),
+        # what follows a thought wins over what is marked within it
+        (r"<think>maybe \boxed{A}</think><answer>B</answer>", "B"),
+        (r"<think>maybe \boxed{A}</think>The answer is B", "B"),
+        (r"<think>maybe \boxed{A}</think>\boxed{B}", "B"),
+        ("<think>Perhaps <answer>A</answer></think> B", "B"),
+        (r"<think>\boxed{A}</think>" + "\n", "A"),
+        (r"<think>\boxed{A}</think>\boxed{}", "A"),
+        ("<think>\\boxed{A}</think>I looked twice.\nThey differ.", "A"),
+        (r"<think>\boxed{A}", "A"),
+        # phrases within a box
+        (r"\boxed{The answer is B}", "B"),
+        (r"\boxed{\text{The answer is B}}", "B"),
+        (r"\boxed{\text{The answer is }\frac{1}{2}}", r"\text{The answer is }\frac{1}{2}"),
         # phrases
         ("The answer is B", "B"),
         ("So the answer is: B.", "B."),
@@ -49,6 +62,7 @@ PAPERS_FORMAT = re.compile(r"<think>.*</think>.*\\boxed\{.*\}.*", re.DOTALL)
         ("B", "B"),
         (" two birds \n", "two birds"),
         ("<think>one, two</think>\n2", "2"),
+        ("B\n\nBecause A is wrong.", "B Because A is wrong."),
     ],
 )
 def test_the_answer_is_found(reply, answer):
@@ -69,6 +83,8 @@ def test_the_answer_is_found(reply, answer):
         "<think>A",
         "<think>done</think>\nthen <think>the answer is B",
         "Answer:",
+        "B\n\nBecause A is wrong.\nOr is it?",
+        "B\n\nA is wrong.",
     ],
 )
 def test_where_no_answer_is_stated_none_is_found(reply):

@@ -47,6 +47,22 @@ def test_what_names_no_option_is_unparsable(reply):
     assert grade(ANIMALS, boxed(reply)) == Grade(None, None, False, True)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        r"<think>maybe \boxed{A}</think><answer>B</answer>",
+        r"<think>maybe \boxed{A}</think>The answer is B",
+        "<think>Perhaps <answer>A</answer></think> B",
+        "B because A is wrong.",
+        "B\n\nBecause A is wrong.",
+        r"\boxed{The answer is B}",
+    ],
+)
+def test_the_final_answer_is_graded_and_no_guess_before_it(reply):
+    result = grade(ANIMALS, reply)
+    assert (result.parsed, result.canonical, result.correct) == ("B", "A dog", True)
+
+
 def test_based_on_is_not_b():
     assert grade(ANIMALS, "Based on the images, I see a dog.").parsed is None
     assert grade(ANIMALS, "The answer is based on the images").parsed is None
