@@ -137,6 +137,7 @@ def html_of(report: Report) -> str:
         metric_rows=[report_page.metric_row(metric, report.runs) for metric in METRICS.values()],
         bias_rows=report_page.bias_rows(report.runs),
         differences=report_page.differences(report.differences),
+        unpaired=report.unpaired,
         charts=report.charts,
         curves=report.curves,
         colours=[colour_class(i) for i in range(max(len(report.runs), len(report.training)))],
