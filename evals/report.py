@@ -187,6 +187,8 @@ def summary_table(runs: Sequence[NamedRun], title: str = "") -> Table:
             )
     replies = [f"{run.metrics.questions:,} / {run.metrics.replies:,}" for run in runs]
     table.add_row("questions / replies", *replies, style="dim")
+    if any(run.unfinished for run in runs):
+        table.add_row("", *(run.unfinished for run in runs), style="bold red")
     return table
 
 

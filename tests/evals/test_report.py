@@ -315,6 +315,29 @@ def test_directories_give_the_same_report_as_their_runs(tmp_path: Path) -> None:
         report_directories([tmp_path], tmp_path / "x.html")
 
 
+def test_an_unfinished_run_is_called_so_everywhere(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    evals.run_evaluation(PolicyEngine(first_slot), QUESTIONS, out, name="one", report=False)
+    assert NamedRun.load(out).finished
+    lines = (out / "replies.jsonl").read_text().splitlines(keepends=True)
+    (out / "results.json").unlink()
+    (out / "replies.jsonl").write_text("".join(lines[:70]))
+    told = "nfinished: 70 of 120 replies"
+    run = NamedRun.load(out)
+    page = Page(report_directories([out], tmp_path / "r.html", tmp_path / "files").read_text())
+    assert told in page.text
+    assert told in (tmp_path / "files" / "model_card.md").read_text()
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(summary_table([run]))
+    assert told in console.export_text()
+    config = json.loads((out / "config.json").read_text())
+    del config["planned_replies"]  # as folders were before
+    (out / "config.json").write_text(json.dumps(config))
+    assert NamedRun.load(out).unfinished == "unfinished: 70 replies"
+    evals.run_evaluation(PolicyEngine(first_slot), QUESTIONS, out, name="one", report=False)
+    assert NamedRun.load(out).finished
+
+
 def test_pictures_of_changed_questions_are_not_shown(tmp_path: Path) -> None:
     evals.run_evaluation(PolicyEngine(first_slot), QUESTIONS, tmp_path / "run",
                          questions_from={"task": "perl/Digits-v0", "limit": 10})  # fmt: skip
