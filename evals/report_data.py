@@ -11,6 +11,7 @@ from evals.gallery_data import Gallery, make_gallery
 from evals.named_run import NamedRun
 from evals.report_charts import Chart, order_charts, training_charts
 from evals.report_tables import differences_frame, table_frames, unpaired_notes
+from evals.run_names import distinct_runs
 from evals.training_curves import TrainingRun, curves_frame
 from perl_env.errors import InputError
 from perl_env.question import Question
@@ -56,6 +57,7 @@ def make_report(
     """Gather what a report says; see ``write_report``."""
     if not (runs or training):
         raise InputError("nothing to report", where="runs", expected="at least one run", got=0)
+    runs = distinct_runs(runs)
     differences = differences_frame(runs)
     tables = table_frames(runs, differences)
     if training:
