@@ -43,12 +43,53 @@ class Difference:
     questions: int
 
 
+#: What tells two questions of one key apart, where both tables say it.
+_SAME_QUESTION = ("kind", "order_class", "n_images", "question_digest")
+
+
+@dataclass(frozen=True)
+class CommonQuestions:
+    """What the keys that two runs share stand for.
+
+    Attributes:
+        same: keys that name one question in both runs, as far as both say what they asked.
+        different: keys that name another question in each.
+    """
+
+    same: frozenset[str]
+    different: frozenset[str]
+
+
+def common_questions(table: pd.DataFrame, other: pd.DataFrame) -> CommonQuestions:
+    """The keys that both runs have, by whether they name the same question.
+
+    Keys alone say little: those of a folder are the numbers of its lines. Runs from before replies
+    carried their question's fingerprint are judged by the other columns.
+    """
+    ours, theirs = _facts(table), _facts(other)
+    shared = ours.index.intersection(theirs.index)
+    columns = ours.columns.intersection(theirs.columns)
+    ours, theirs = ours.loc[shared, columns], theirs.loc[shared, columns]
+    different = ((ours != theirs) & ours.notna() & theirs.notna()).any(axis=1)
+    return CommonQuestions(frozenset(shared[~different]), frozenset(shared[different]))
+
+
+def _facts(table: pd.DataFrame) -> pd.DataFrame:
+    """What is known of each question; an unknown fingerprint is missing, even if only at first."""
+    known = table[["question", *(name for name in _SAME_QUESTION if name in table)]]
+    if "question_digest" in known:
+        digest = known["question_digest"].astype(object)
+        known = known.assign(question_digest=digest.where(digest != "", None))
+    return known.groupby("question").first()
+
+
 def compare(
     table: pd.DataFrame, other: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
     """Paired differences of two runs, ``table`` minus ``other``, metric by metric.
 
-    Only the replies to questions, orders and repeats that both runs have are compared.
+    Only the replies to questions, orders and repeats that both runs have are compared. A key that names
+    another question in each run, see ``common_questions``, is left out.
 
     Returns:
         Indexed by metric: ``difference``, ``low``, ``high``, ``p_value``, ``mcnemar_p``, ``deviation``,
@@ -57,11 +98,15 @@ def compare(
     Raises:
         InputError: the runs share no question.
     """
+    common = common_questions(table, other)
+    table, other = (frame[frame["question"].isin(common.same)] for frame in (table, other))
     key = ["question", "order", *(["repeat"] if "repeat" in table and "repeat" in other else [])]
     shared = pd.merge(table[key], other[key], on=key)
     if not len(shared):
         raise InputError("runs share no question", where="compare",
-                         expected="the same questions in the same orders", got="none in both")  # fmt: skip
+                         expected="the same questions in the same orders",
+                         got=f"{len(common.different)} keys that name another question in each"
+                         if common.different else "none in both")  # fmt: skip
     ours, theirs = (ReplyCounts.of(frame.merge(shared, on=key)) for frame in (table, other))
     found = paired_differences(
         values_of(ours), values_of(theirs), attainable_bounds(ours), resamples, seed

@@ -188,7 +188,7 @@ def run_evaluation(
         "seed": seed, "orders": orders, "repeats": repeats,
         "sampling": dataclasses.asdict(sampling), "instruction": instruction,
         "questions": len(questions), "questions_digest": questions_digest(questions),
-        "questions_from": dict(questions_from or {}),
+        "questions_from": dict(questions_from or {}), "planned_replies": len(plan.places),
     }  # fmt: skip
     with RunDirectory(out_dir, config) as directory:
         rows = {place_of(row): row for row in directory.rows}

@@ -21,7 +21,8 @@ def model_card_section(runs: Sequence[NamedRun]) -> str:
     lines = ["## Order-robustness", ""]
     for index, run in enumerate(runs):
         told = head(index, run)
-        lines += [f"**{plain(run.name)}: {told['judgement']}.** {plain(told['verdict'])}", ""]
+        part = f"{run.unfinished[0].upper()}{run.unfinished[1:]}. " if run.unfinished else ""
+        lines += [f"{part}**{plain(run.name)}: {told['judgement']}.** {plain(told['verdict'])}", ""]
     lines += [
         "| Metric, with 95 % interval | " + " | ".join(plain(run.name) for run in runs) + " |",
         "|---|" + "---:|" * len(runs),

@@ -27,6 +27,7 @@ class NamedRun:
         metrics: its summary.
         excluded: how many questions could not be asked soundly.
         config: what its run directory says of how it was made; empty where it has none.
+        finished: whether it has every reply that was planned.
         questions: by key, for the pictures of flipped questions; ``None`` where they are given apart.
     """
 
@@ -36,6 +37,20 @@ class NamedRun:
     excluded: int = 0
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     questions: Mapping[str, Question] | None = field(default=None, repr=False)
+    finished: bool = True
+
+    @property
+    def unfinished(self) -> str:
+        """How far an unfinished run has come, as it is told: "unfinished: 256 of 392 replies"; else ""."""
+        if self.finished:
+            return ""
+        planned = self.config.get("planned_replies")
+        replies = f"{len(self.table):,}"
+        return (
+            f"unfinished: {replies} of {planned:,} replies"
+            if planned
+            else f"unfinished: {replies} replies"
+        )
 
     @classmethod
     def load(cls, path: str | Path, pictures: bool = False) -> NamedRun:
@@ -54,6 +69,10 @@ class NamedRun:
                 "run without replies", where=str(path), expected="at least one reply", got=0
             )
         table = build_table(rows)
-        excluded = len(read_results(path).get("excluded", ()))
+        results = read_results(path)
+        planned = config.get("planned_replies")
         questions = reload_questions(config) if pictures else None
-        return cls(config["name"], table, summarize(table), excluded, config, questions)
+        return cls(
+            config["name"], table, summarize(table), len(results.get("excluded", ())), config, questions,
+            finished=bool(results) if planned is None else len(table) >= planned,
+        )  # fmt: skip

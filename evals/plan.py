@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -143,14 +144,35 @@ def questions_digest(questions: Sequence[Question]) -> str:
     """A fingerprint of questions and pictures, by which a run directory knows its questions."""
     digest = hashlib.sha256()
     for question in questions:
-        pictures = [(i.shape, zlib.crc32(np.ascontiguousarray(i).data)) for i in question.images]
-        value = (question.key, question.text, question.options, question.answer,
-                 str(question.order_class), question.pinned, pictures)  # fmt: skip
+        value = (question.key, *_content(question))
         digest.update(repr(value).encode("utf-8", "surrogatepass"))
         if question.scoring != STRICT:  # replies are graded once, when they come
             rule = (question.scoring, question.facts)
             digest.update(repr(rule).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
+
+
+def question_digest(question: Question) -> str:
+    """A fingerprint of what one question asks, pictures and gold included, whatever its key and order.
+
+    Two runs that hold one key with different fingerprints were asked different questions. How replies
+    are scored is no part of it.
+    """
+    question = question.canonical or question
+    if question not in _DIGESTS:
+        text = repr(_content(question)).encode("utf-8", "surrogatepass")
+        _DIGESTS[question] = hashlib.sha256(text).hexdigest()[:16]
+    return _DIGESTS[question]
+
+
+#: Every reply carries its question's fingerprint; pictures are read once a question, not once a reply.
+_DIGESTS: WeakKeyDictionary[Question, str] = WeakKeyDictionary()
+
+
+def _content(question: Question) -> tuple[object, ...]:
+    pictures = [(i.shape, zlib.crc32(np.ascontiguousarray(i).data)) for i in question.images]
+    return (question.text, question.options, question.answer, str(question.order_class),
+            question.pinned, pictures)  # fmt: skip
 
 
 def reload_questions(config: Mapping[str, Any]) -> dict[str, Question]:

@@ -22,6 +22,7 @@ from evals.metrics import METRICS
 from evals.named_run import NamedRun
 from evals.report_data import GALLERY_LIMIT, Report, make_report
 from evals.report_exports import check_folder, export_report, file_contents
+from evals.run_names import distinct_runs, folder_names
 from evals.training_curves import TrainingRun, holds_training
 from perl_env.errors import InputError
 from perl_env.question import Question
@@ -103,24 +104,11 @@ def report_directories(
         InputError: a folder holds no run, or no reply yet.
     """
     trainings = [directory for directory in directories if holds_training(directory)]
-    runs = [NamedRun.load(each, pictures=True) for each in directories if each not in trainings]
-    names = _distinct_names(trainings)
+    evaluations = [directory for directory in directories if directory not in trainings]
+    runs = distinct_runs([NamedRun.load(each, pictures=True) for each in evaluations], evaluations)
+    names = folder_names(trainings)
     training = [TrainingRun.load(each, name) for each, name in zip(trainings, names, strict=True)]
     return write_report(runs, {}, path, training=training, exports=exports)
-
-
-def _distinct_names(directories: Sequence[str | Path]) -> list[str]:
-    """The last parts of paths, as many as tell them apart.
-
-    >>> _distinct_names(["/runs/perl/training", "/runs/grpo/training"])
-    ['perl/training', 'grpo/training']
-    """
-    paths = [Path(directory).resolve() for directory in directories]
-    for length in range(1, max((len(path.parts) for path in paths), default=0) + 1):
-        names = ["/".join(path.parts[-length:]) for path in paths]
-        if len(set(names)) == len(set(paths)):
-            return names
-    return []
 
 
 def html_of(report: Report) -> str:
@@ -137,6 +125,7 @@ def html_of(report: Report) -> str:
         metric_rows=[report_page.metric_row(metric, report.runs) for metric in METRICS.values()],
         bias_rows=report_page.bias_rows(report.runs),
         differences=report_page.differences(report.differences),
+        unpaired=report.unpaired,
         charts=report.charts,
         curves=report.curves,
         colours=[colour_class(i) for i in range(max(len(report.runs), len(report.training)))],
@@ -189,6 +178,8 @@ def summary_table(runs: Sequence[NamedRun], title: str = "") -> Table:
     if any(run.metrics.refused for run in runs):
         refused = [f"{run.metrics.refused:,}" for run in runs]
         table.add_row("refused by the endpoint", *refused, style="dim")
+    if any(run.unfinished for run in runs):
+        table.add_row("", *(run.unfinished for run in runs), style="bold red")
     return table
 
 

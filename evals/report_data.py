@@ -10,7 +10,8 @@ import pandas as pd
 from evals.gallery_data import Gallery, make_gallery
 from evals.named_run import NamedRun
 from evals.report_charts import Chart, order_charts, training_charts
-from evals.report_tables import differences_frame, table_frames
+from evals.report_tables import differences_frame, table_frames, unpaired_notes
+from evals.run_names import distinct_runs
 from evals.training_curves import TrainingRun, curves_frame
 from perl_env.errors import InputError
 from perl_env.question import Question
@@ -29,6 +30,7 @@ class Report:
         training: the training runs.
         tables: by name, see ``evals.report_tables``.
         differences: paired differences from the first run.
+        unpaired: what could not be compared with the first run, and why, a sentence each.
         charts: plots of the evaluations.
         curves: plots of the training runs.
         gallery: the flipped questions.
@@ -39,6 +41,7 @@ class Report:
     training: tuple[TrainingRun, ...]
     tables: Mapping[str, pd.DataFrame] = field(repr=False)
     differences: pd.DataFrame = field(repr=False)
+    unpaired: tuple[str, ...] = field(repr=False)
     charts: tuple[Chart, ...] = field(repr=False)
     curves: tuple[Chart, ...] = field(repr=False)
     gallery: Gallery = field(repr=False)
@@ -54,6 +57,7 @@ def make_report(
     """Gather what a report says; see ``write_report``."""
     if not (runs or training):
         raise InputError("nothing to report", where="runs", expected="at least one run", got=0)
+    runs = distinct_runs(runs)
     differences = differences_frame(runs)
     tables = table_frames(runs, differences)
     if training:
@@ -63,6 +67,7 @@ def make_report(
     ]
     return Report(
         title, tuple(runs), tuple(training), tables, differences,
+        tuple(unpaired_notes(runs, differences)),
         tuple(order_charts(runs, differences)) if runs else (), tuple(training_charts(training)),
         make_gallery(shown, gallery_limit),
     )  # fmt: skip

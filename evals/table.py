@@ -16,6 +16,7 @@ from perl_env.question import Order
 #: Column by column what a row says.
 COLUMNS: dict[str, str] = {
     "question": "key of the question, unique within the table",
+    "question_digest": "fingerprint of what was asked, whatever its key; empty where it is not known",
     "task": "the task that the question is from; may be empty",
     "kind": "the question's sub-task; may be empty",
     "order_class": "what a permutation does to the question",

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ import evals
 from evals.gallery import find_flips
 from evals.gallery_data import data_uri, embedded_json, make_gallery
 from evals.report import NamedRun, report_directories, summary_table, write_report
+from evals.run_names import distinct_names
 from evals.summary import summarize
 from evals.verdict import judge, verdict
 from perl_env.errors import InputError
@@ -313,6 +315,50 @@ def test_directories_give_the_same_report_as_their_runs(tmp_path: Path) -> None:
     assert len(page.gallery["cards"]) > 2
     with pytest.raises(InputError, match="no run directory"):
         report_directories([tmp_path], tmp_path / "x.html")
+
+
+def test_runs_of_one_name_can_be_told_apart(tmp_path: Path) -> None:
+    for folder, policy in (("q1", first_slot), ("q2", guess)):
+        evals.run_evaluation(PolicyEngine(policy), QUESTIONS, tmp_path / folder, name="embedded")
+    folders = [tmp_path / "q1", tmp_path / "q2"]
+    page = Page(report_directories(folders, tmp_path / "r.html", tmp_path / "files").read_text())
+    assert "embedded (q2) minus embedded (q1)" in page.text
+    differences = pd.read_csv(tmp_path / "files" / "differences.csv")
+    assert {*differences["run"], *differences["other"]} == {"embedded (q1)", "embedded (q2)"}
+    page = page_of([run_of(first_slot, "same"), run_of(guess, "same")], tmp_path)
+    assert "same (#2) minus same (#1)" in page.text
+    assert page.gallery["runs"] == ["same (#1)", "same (#2)"]
+
+
+@pytest.mark.parametrize(
+    ("names", "folders"),
+    [(["a", "a", "a (x)"], ["x", "y", "z"]), (["a", "a"], ["x", "x"]), (["a", "a", "a (#1)"], [])],
+)
+def test_distinct_names_are_distinct(names: list[str], folders: list[str]) -> None:
+    assert len(set(distinct_names(names, folders))) == len(names)
+
+
+def test_an_unfinished_run_is_called_so_everywhere(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    evals.run_evaluation(PolicyEngine(first_slot), QUESTIONS, out, name="one", report=False)
+    assert NamedRun.load(out).finished
+    lines = (out / "replies.jsonl").read_text().splitlines(keepends=True)
+    (out / "results.json").unlink()
+    (out / "replies.jsonl").write_text("".join(lines[:70]))
+    told = "nfinished: 70 of 120 replies"
+    run = NamedRun.load(out)
+    page = Page(report_directories([out], tmp_path / "r.html", tmp_path / "files").read_text())
+    assert told in page.text
+    assert told in (tmp_path / "files" / "model_card.md").read_text()
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(summary_table([run]))
+    assert told in console.export_text()
+    config = json.loads((out / "config.json").read_text())
+    del config["planned_replies"]  # as folders were before
+    (out / "config.json").write_text(json.dumps(config))
+    assert NamedRun.load(out).unfinished == "unfinished: 70 replies"
+    evals.run_evaluation(PolicyEngine(first_slot), QUESTIONS, out, name="one", report=False)
+    assert NamedRun.load(out).finished
 
 
 def test_pictures_of_changed_questions_are_not_shown(tmp_path: Path) -> None:

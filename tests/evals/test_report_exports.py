@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -15,9 +16,10 @@ import evals
 from evals import cli
 from evals.chart_style import LIGHT, png_of, standalone_svg
 from evals.charts import drawing, element
-from evals.report import NamedRun, write_report
+from evals.comparison import compare
+from evals.report import NamedRun, report_directories, write_report
 from evals.report_exports import csv_text
-from evals.report_tables import differences_frame
+from evals.report_tables import differences_frame, unpaired_notes
 from evals.training_curves import TrainingRun
 from perl_env.errors import InputError
 
@@ -149,6 +151,45 @@ def test_a_key_that_names_another_question_is_not_compared() -> None:
     runs = [run_of(first_slot, "a"), run_of(first_slot, "b", other)]
     assert differences_frame(runs)["questions"].max() == 4
     assert not len(differences_frame([runs[0], run_of(first_slot, "c", [how_many("new")])]))
+
+
+def test_a_key_that_names_other_pictures_is_not_compared_and_the_page_says_so(tmp_path) -> None:
+    """Keys of a folder are numbers of lines: two folders share them all."""
+    one = [which_image(f"line-{i}", i % 3) for i in range(4)]
+    other = [which_image(f"line-{i}", (i + 1) % 3) for i in range(4)]
+    mixed = [*one[:3], other[3]]
+    folders = {name: tmp_path / name for name in ("one", "other", "mixed")}
+    for (name, folder), questions in zip(folders.items(), (one, other, mixed), strict=True):
+        evals.run_evaluation(PolicyEngine(first_slot), questions, folder, name=name, report=False)
+    runs = [NamedRun.load(folder) for folder in folders.values()]
+    with pytest.raises(InputError, match=r"share no question.*4 keys that name another question"):
+        compare(runs[0].table, runs[1].table)
+    assert set(differences_frame(runs)["run"]) == {"mixed"}
+    assert differences_frame(runs)["questions"].max() == 3
+    page = report_directories(folders.values(), tmp_path / "r.html").read_text()
+    assert "other is not compared with one" in page
+    assert "Of the keys in both, 4 name other questions in each" in page
+    assert "mixed and one: of the keys in both, 1 name other questions" in page
+
+
+def test_the_same_questions_stay_comparable_with_fewer_of_them_and_with_older_runs(
+    tmp_path,
+) -> None:
+    evals.run_evaluation(PolicyEngine(first_slot), QUESTIONS, tmp_path / "all", name="all")
+    evals.run_evaluation(PolicyEngine(guess), QUESTIONS[:4], tmp_path / "few", name="few")
+    runs = [NamedRun.load(tmp_path / name) for name in ("all", "few")]
+    assert differences_frame(runs)["questions"].max() == 4
+    old = dataclasses.replace(runs[1], table=runs[1].table.assign(question_digest=""))
+    assert differences_frame([runs[0], old])["questions"].max() == 4
+    assert unpaired_notes([runs[0], old], differences_frame([runs[0], old])) == []
+
+
+def test_runs_without_a_common_question_are_told_not_dropped(tmp_path: Path) -> None:
+    runs = [run_of(first_slot, "a"), run_of(first_slot, "b", [how_many("new")])]
+    page = write_report(runs, {}, tmp_path / "r.html").read_text()
+    assert "<h2>Differences</h2>" in page
+    assert "b is not compared with a: no question was asked in the same order in both" in page
+    assert "differences.csv" not in page
 
 
 def test_the_command_writes_both(tmp_path: Path, capsys) -> None:
