@@ -200,7 +200,7 @@ def test_a_killed_process_gives_back_the_lock_and_loses_nothing(tmp_path: Path) 
         import sys, time
         from evals.run_directory import RunDirectory
         directory = RunDirectory(sys.argv[1], {"model": "m"})
-        directory.append([{"reply": "kept"}])
+        directory.append([{"question": "q", "order": "0", "repeat": 0, "reply": "kept"}])
         print("ready", flush=True)
         time.sleep(60)
     """
@@ -216,7 +216,7 @@ def test_a_killed_process_gives_back_the_lock_and_loses_nothing(tmp_path: Path) 
         os.kill(child.pid, signal.SIGKILL)
         child.communicate()
     with RunDirectory(tmp_path, {"model": "m"}) as directory:
-        assert directory.rows == [{"reply": "kept"}]
+        assert [row["reply"] for row in directory.rows] == ["kept"]
 
 
 def test_a_refused_folder_is_not_left_locked(tmp_path: Path) -> None:
@@ -256,5 +256,6 @@ def test_an_unreadable_configuration_is_told(tmp_path: Path, text: str) -> None:
 def test_any_reply_survives_the_way_to_disk_and_back(tmp_path: Path) -> None:
     strange = ["\n\r\u2028\x00", "\ud800 half a surrogate", "[" * 1_000_000, "日本語 ✓", '"}\\']
     with RunDirectory(tmp_path, {}) as directory:
-        directory.append({"reply": reply} for reply in strange)
+        place = {"question": "q", "order": "0", "repeat": 0}
+        directory.append(place | {"reply": reply} for reply in strange)
     assert [row["reply"] for row in read_rows(tmp_path)] == strange
