@@ -213,7 +213,7 @@ class ImplicitOrder(Findings):
             found += owners(low, mentions)
         if len(mentions) > 1:
             found += pictures_within(low, mentions)
-        if self.n == 2 and "one" in low:
+        if self.n == 2 and ("left" in low or "right" in low):
             found += ones_on_sides(low)
         for span, reason in found:
             self._doubt(*span, reason)

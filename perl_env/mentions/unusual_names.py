@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from perl_env.mentions.grammar import IMAGE, any_of
 from perl_env.mentions.parts import Mention
 from perl_env.mentions.words import (
+    COMPARATIVES,
     FUNCTION_WORDS,
     IMAGE_NOUNS,
     NUMBERS,
@@ -39,7 +41,7 @@ class _UnusualName(NamedTuple):
 
 #: "the last-but-one image", "the second but last picture"
 _BUT_ONE = _UnusualName(
-    ("-but-", "but one ", "but two ", "but last ", "but final "),
+    (" but ", "-but-"),
     re.compile(
         rf"(?<!\w)(?:{_ORDINAL_WORD})[- ]but[- ](?:one|two|three|last|final|first)[- ](?:[a-z]+ )?(?:{IMAGE})s?(?!\w)"
     ),
@@ -47,7 +49,7 @@ _BUT_ONE = _UnusualName(
 )
 #: "the 2-nd image", "2 nd image"
 _SPLIT_ORDINAL = _UnusualName(
-    ("st ", "nd ", "rd ", "th "),
+    tuple(f"{sign}{ending} " for sign in " -" for ending in ("st", "nd", "rd", "th")),
     re.compile(rf"(?<!\w)\d{{1,3}}[- ](?:st|nd|rd|th) (?:[a-z]+ )?(?:{IMAGE})s?(?!\w)"),
     "an ordinal in an unusual spelling",
 )
@@ -79,19 +81,16 @@ _SIDE_BEHIND = _UnusualName(
     ),
     "it may mean an image by its side",
 )
-#: "Is image\\n2 darker": a mention that is broken at the end of a line
-_WRAPPED = _UnusualName(
-    tuple(f"{noun}{blank}" for noun in IMAGE_NOUNS for blank in ("\n", "\t", " \n")),
-    re.compile(rf"(?<![^\W_])(?:{IMAGE})s? ?[\t\n] ?[#(]?\d{{1,2}}(?![\w%°.):\t\n])"),
-    "the number may name an image",
-)
-_UNUSUAL = (_BUT_ONE, _SPLIT_ORDINAL, _WRAPPED, _SHOWN_AT, _RARE_NOUN, _SIDE_BEHIND)
+_UNUSUAL = (_BUT_ONE, _SPLIT_ORDINAL, _SHOWN_AT, _RARE_NOUN, _SIDE_BEHIND)
 
-#: "Image: 2", "Image = 2", but not "dogs per image: 2" nor "image: 2 dogs"
+#: "Image: 2", "Image = 2", but not "dogs per image: 2" nor "image: 2 dogs"; "Is image\\n2 darker"
 _SET_TO = re.compile(
     r"[:=][ \t]?[\"'*(#]{0,3}\d{1,2}(?![\w%°]|\.\d|[:/]\d)(?! (?!and\b|or\b|is\b|has\b|shows\b)[a-z])"
+    r"|[\t\n] ?[#(]?\d{1,2}(?![\w%°.):\t\n])"
 )
 _WHAT_IS_SET = re.compile(rf"(?<![^\W_])(?<!per )(?<!each )(?<!every )(?:{IMAGE})[\"'*]{{0,3}} ?\Z")
+#: "image ②"
+_CIRCLED = re.compile(rf"(?<![^\W_])(?:{IMAGE})s? ?[#(]?[①-⑳❶-❿➀-➓]")
 #: "second (2nd) image", "the image (second)"
 _IN_BRACKETS = re.compile(rf"\((?:the |or |or the |i\.?e\.?,? )?{_ORDINAL_WORD}(?: ones?)?\)")
 _NEAR = 12
@@ -108,9 +107,9 @@ _JOINING = (FUNCTION_WORDS | VERBS) - frozenset(
 ) - frozenset(("on", "over", "the", "to", "under", "with", "within", "a", "an", "her", "his", "their"))  # fmt: skip
 #: "Is the one on the left brighter?"
 _ONE_ON_SIDE = re.compile(
-    r"(?<!\w)ones? (?:that is |shown )?(?:on|at|to) the (?:far )?(?:left|right)(?!\w| (?:side|half|corner|edge|part|of)\b)"
+    r"(?<!\w)ones? (?:that is |shown )?(?:on|at|to) (?:the )?(?:far )?(?:left|right)(?!\w| (?:side|half|corner|edge|part|of)\b)"
+    rf"|(?<!\w)the (?:left|right) (?:is|has|shows|contains|{any_of(COMPARATIVES)})(?!\w)"
 )
-_SENTENCE_END = re.compile(r"[.?!\n]")
 _WORD = re.compile(r"[a-z]+")
 _IMAGE_WORDS = frozenset(noun + ending for noun in IMAGE_NOUNS for ending in ("", "s"))
 _NAMES_NOTHING = PLAIN_WORDS | _IMAGE_WORDS | frozenset(NUMBERS)
@@ -128,25 +127,32 @@ def unusual_names(low: str) -> Iterator[tuple[tuple[int, int], str]]:
     for match in _SET_TO.finditer(low):
         if _WHAT_IS_SET.search(low, max(0, match.start() - 24), match.start()):
             yield match.span(), "the number may name an image or be a count"
+    if not low.isascii() and (found := _CIRCLED.search(low)):
+        yield found.span(), "the number may name an image"
 
 
 def names_in_brackets(
     low: str, mentions: Sequence[Mention]
 ) -> Iterator[tuple[tuple[int, int], str]]:
     """Ordinals in brackets that say again, or first, which image is meant: "second (2nd) image"."""
+    starts = [mention.span[0] for mention in mentions]
     for match in _IN_BRACKETS.finditer(low):
         start, end = match.span()
-        near = any(m.span[0] - end < _NEAR and start - m.span[1] < _NEAR for m in mentions)
+        at = bisect_left(starts, start)
+        near = any(
+            m.span[0] - end < _NEAR and start - m.span[1] < _NEAR
+            for m in mentions[max(0, at - 1) : at + 1]
+        )
         if near or _IMAGE_NEAR.search(low, max(0, start - _NEAR), min(len(low), end + _NEAR)):
             yield (start, end), "an ordinal in brackets may name an image"
 
 
 def owners(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tuple[int, int], str]]:
     """Numbers with "'s" that are no part of a mention: "image 1's and 2's cats"."""
+    named = {at for m in mentions for part in m.parts for at in (part.start, part.end)}
     for match in _OWNS.finditer(low):
-        start, end = match.span()
-        if not any(m.span[0] < end and start < m.span[1] for m in mentions):
-            yield (start, end), "the number may name an image"
+        if named.isdisjoint((match.start(), match.end() - 2)):  # before it, before "'s"
+            yield match.span(), "the number may name an image"
 
 
 def pictures_within(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tuple[int, int], str]]:
@@ -174,7 +180,7 @@ def _may_be_shown(mention: Mention) -> bool:
 def ones_on_sides(low: str) -> Iterator[tuple[tuple[int, int], str]]:
     """Of two images, "the one on the left" where nothing else in the sentence can be meant."""
     for match in _ONE_ON_SIDE.finditer(low):
-        begin = max((m.end() for m in _SENTENCE_END.finditer(low, 0, match.start())), default=0)
+        begin = 1 + max([low.rfind(sign, 0, match.start()) for sign in ".?!\n"])
         words = _WORD.findall(low, begin, match.start())
         if all(word in _NAMES_NOTHING for word in words):
             yield match.span(), "it may mean an image by its side"
