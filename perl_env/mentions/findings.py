@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from perl_env.mentions import grammar
+from perl_env.mentions.letters import lower
 from perl_env.mentions.parts import (
     Doubt,
     Mention,
@@ -28,7 +29,7 @@ class Findings:
 
     def __init__(self, text: str, n_images: int):
         self.text = text
-        self.low = _lower(text)
+        self.low = lower(text)
         self.n = n_images
         self.mentions: list[Mention] = []
         self.doubts: list[Doubt] = []
@@ -149,11 +150,3 @@ class Findings:
         if nested and not nested[1]:
             self._doubt(*match.span(), "it may be a part of an image")
         return bool(nested and nested[1])
-
-
-def _lower(text: str) -> str:
-    """Lower case, letter by letter, so that places in both texts correspond."""
-    low = text.lower()
-    if len(low) == len(text):
-        return low
-    return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)

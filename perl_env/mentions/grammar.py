@@ -123,7 +123,7 @@ NOUN_FORMS = re.compile(
         (?P<noun>{NUMBERED})(?P<noun_s>s?)(?P<number_gap>{NUMBER_GAP})
         (?P<numbers>{NUMBER}(?P<more>(?:{_BETWEEN_NUMBERS}{NUMBER})*))
         (?![\w%°]|\.\d|,\d{{3}}|[:/]\d))
-    |(?P<odd_number>(?:{IMAGE})s?{NUMBER_GAP}\d+(?P<odd_suffix>[a-z]{{1,3}}|[/:.]\d|½|,\d{{3}})(?![^\W_]))
+    |(?P<odd_number>(?:{IMAGE})s?{NUMBER_GAP}\d+(?P<odd_suffix>(?:and|or|to|vs)[#(]?\d+|[a-z]{{1,3}}|[/:.]\d|½|,\d{{3}})(?![^\W_]))
     |(?P<labelled>(?:{IMAGE})s?[ ](?:(?:in|at)[ ]position|labell?ed|numbered|marked|with[ ](?:number|index|label)|index)
         [ ](?:as[ ]|with[ ]|by[ ])?["']?\d
         |(?:{IMAGE})s?[ ](?:pairs?|sets?|groups?|triplets?|rows?|columns?|ids?|(?:at[ ])index)[ ]?[#(]?\d
@@ -223,11 +223,25 @@ FOLLOWED_BY_COMPOUND = re.compile(
     r" (?:frames?|albums?|books?|booths?|shoots?|editors?|galler(?:y|ies)|quality|resolutions?)\b"
     r"|-(?:like|based|level)\b"
 )
+#: After "first image": a device or a technique, which the ordinal counts rather than the images.
+FOLLOWED_BY_TECHNIQUE = re.compile(
+    r" (?:sensors?|processing|processors?|recognition|recogni[sz]ers?|classification|classifiers?|encoders?"
+    r"|encodings?|decoders?|detectors?|detection|segmentation|captioning|generators?|generation|retrieval"
+    r"|compression|compressors?|acquisition|enhancement|viewers?|formats?|stabili[sz]ation|transformers?)\b"
+)
+#: After "first image": what may be counted or belong to the first image.
+FOLLOWED_BY_COLLECTION = re.compile(
+    r" (?:datasets?|databases?|collections?|folders?|archives?|librar(?:y|ies)|buttons?|tokens?|models?|networks?"
+    r"|tags?|urls?|links?|search(?:es)?)\b"
+)
 BUT_ONE = re.compile(r" but (?:one|two|three)(?!\w)")
 FOLLOWED_BY_TOTAL = re.compile(rf" of (?:the |these |those )?({COUNT})")
 FOLLOWED_BY_SIDE = re.compile(r" \((?:on |at |the )*(?:left|right|top|bottom|middle)(?!\w)")
 #: After "images 1": more numbers, in a way that is not understood ("images 1;2", "images 1, …, 5").
-FOLLOWED_BY_NUMBERS = re.compile(r"[ ]?(?:[;+|/][ ]?|,?[ ]?(?:\.{2,}|…),?[ ]?(?:and[ ])?)[#(]?\d")
+FOLLOWED_BY_NUMBERS = re.compile(
+    r"[ ]?(?:[;+|/][ ]?|,?[ ]?(?:\.{2,}|…),?[ ]?(?:and[ ])?)[#(]?\d"
+    r"|(?:,|,?[ ](?:and|or))[ ]?\n[ ]?(?:(?:and|or)[ ])?\d{1,2}(?![\w.):])|[ ]?\n(?:and|or)[ ]\d{1,2}(?![\w.):])"
+)
 FOLLOWED_BY_PAIR = re.compile(r" (?:of|in) (?:the |this )?pair\b")
 #: After "first panel": a part of something.
 FOLLOWED_BY_WHOLE = re.compile(
@@ -253,6 +267,10 @@ THEN_ORDINAL = re.compile(r"(?:\bthen|\band|\bor|\bthan|\bvs\.?|\bversus|\bto|,)
 LABEL_BEFORE_PLACEHOLDER = re.compile(r"\s*(?:[:=(]|is\b|->|→)\s*<image>")
 RIGHT_MEANS_CORRECT = re.compile(
     r"(?:choose|select|pick|find|identify|correct|match|guess|which (?:one )?is|what is|not)\b[^.?!]*\Z"
+)
+#: After "the right image": the one that is correct.
+FOLLOWED_BY_CHOICE = re.compile(
+    r" (?:to (?:choose|pick|select|use|take|click|answer|insert|put|show|send|match|complete|fill)|for)\b"
 )
 CAPTION = re.compile(r"(?<!\w)(?:fig(?:ure|s?\.)?s?|charts?|graphs?|diagrams?|plots?|maps?) ?\(?\d")
 GROWTH_PATTERN = re.compile(r"(?<!\w)(?:patterns?|stacked|matchsticks?|n-?th|\d{2,}th)(?!\w)")

@@ -22,6 +22,13 @@ from perl_env.mentions.grammar import (
     any_of,
 )
 from perl_env.mentions.parts import Mention, say_pair
+from perl_env.mentions.unusual_names import (
+    names_in_brackets,
+    ones_on_sides,
+    owners,
+    pictures_within,
+    unusual_names,
+)
 from perl_env.mentions.words import IMAGE_NOUNS, NUMBERS, OPPOSITE_SIDES, ORDINALS
 
 _BARE_PLACEHOLDER = re.compile("<image>")
@@ -185,6 +192,7 @@ class ImplicitOrder(Findings):
             self._doubt(*listed.span(), "the numbers may name images")
         if self.n == 1:
             return
+        self._check_unusual_names()
         self._check_odd_names()
         if _may_be_hyphenated(low) and (found := _HYPHENATED.search(low)):
             self._doubt(*found.span(), "it may name an image")
@@ -194,6 +202,21 @@ class ImplicitOrder(Findings):
             self._check_rows()
         if self.n == 2 and ("left" in low or "right" in low) and _may_have(low, _SIDES):
             self._check_sides()
+
+    def _check_unusual_names(self) -> None:
+        """Doubts names of images that no form knows."""
+        low, mentions = self.low, self.mentions
+        found = [*unusual_names(low)]
+        if "(" in low:
+            found += names_in_brackets(low, mentions)
+        if mentions and ("'s" in low or "’s" in low):
+            found += owners(low, mentions)
+        if len(mentions) > 1:
+            found += pictures_within(low, mentions)
+        if self.n == 2 and ("left" in low or "right" in low):
+            found += ones_on_sides(low)
+        for span, reason in found:
+            self._doubt(*span, reason)
 
     def _check_odd_names(self) -> None:
         """Doubts ordinals and numbers that name images without being mentions, and mentions that name none."""

@@ -30,6 +30,7 @@ _IN_THE = (" in the ", "from the ", "than the ", "within the ", "inside the ")
 _ENDS_PHRASE = re.compile(
     r" (?:and|or|but|than|while|whereas|has|is|are|there|we|you)\b|[,.;:?!)]|\Z"
 )
+_LOCATED = re.compile(r"(?<!\w)(?:in|on|from|of|within|inside|with) (?:the )?\Z")
 _SECONDS = re.compile(r"\d[ -]\Z")
 _OTHER_COUNT = re.compile(rf" (?:or|to|and) {grammar.COUNT}")
 
@@ -130,7 +131,14 @@ class OrdinalForms(Findings):
             noun == "image" and self.low.startswith(" frame", end)
         ):
             return None
-        before = self.low[max(0, start - 6) : start]
+        before = self.low[max(0, start - 12) : start]
+        if self.low[end : end + 1] == " ":
+            if grammar.FOLLOWED_BY_TECHNIQUE.match(self.low, end):
+                if _LOCATED.search(before):  # "in the first image sensors are shown"
+                    self._doubt(start, end, "it may be called after images without being one")
+                return None
+            if grammar.FOLLOWED_BY_COLLECTION.match(self.low, end):
+                self._doubt(start, end, "it may be called after images without being one")
         if not before.endswith("the "):
             if before.endswith(("every ", "each ", "any ")):
                 self._doubt(start, end, "it may mean one of every so many images")
@@ -268,9 +276,10 @@ class OrdinalForms(Findings):
                 return None
             self._doubt(*match.span(), "sides and middles name an image only of two or three")
             return None
-        if words in ("right", "right-hand") and "left" not in self.low and grammar.RIGHT_MEANS_CORRECT.search(
-            self.low, 0, start
-        ):  # fmt: skip
+        if words in ("right", "right-hand") and (
+            grammar.FOLLOWED_BY_CHOICE.match(self.low, match.end())
+            or ("left" not in self.low and grammar.RIGHT_MEANS_CORRECT.search(self.low, 0, start))
+        ):
             self._doubt(*match.span(), "right may mean correct")
         if len(found) == 1 and not match["one"]:
             found = [self._with_article(found[0])]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from perl_env.mentions import grammar
 from perl_env.mentions.findings import IMAGE_NOUN_SET
 from perl_env.mentions.implicit_order import ImplicitOrder
+from perl_env.mentions.letters import UNSEEN
 from perl_env.mentions.numbers import NumberForms
 from perl_env.mentions.ordinals import OrdinalForms
 from perl_env.mentions.parts import Doubt, Mention, side_part
@@ -52,9 +53,21 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
             self._check_whole_text()
         self._drop_relative()
         self._check_implicit_order()
+        if not low.isascii() and UNSEEN.search(low):
+            self._check_unseen()
         if len(self.doubts) > 1:
             self.doubts.sort(key=lambda doubt: doubt.span)
         return tuple(self.mentions), tuple(self.doubts)
+
+    def _check_unseen(self) -> None:
+        """Doubts a text that names other images to a reader, who sees no letters without width."""
+        text = UNSEEN.sub("", self.text)
+        mentions, doubts = Parser(text, self.n).parse()
+        same = [m.slots for m in mentions] == [m.slots for m in self.mentions]
+        if doubts or not same:
+            found = UNSEEN.search(self.low)
+            assert found is not None
+            self._doubt(*found.span(), "letters without width may hide a mention")
 
     def _always_doubtful(self, match: re.Match[str]) -> int | None:
         """Forms that never can be rewritten safely."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from perl_env.mentions.letters import lower
 from perl_env.mentions.words import (
     END_SLOTS,
     LEFT_SIDES,
@@ -89,7 +90,7 @@ def say_ordinal_digits(slots: tuple[int, ...], words: str, n: int) -> str:
 
 
 def _with_article(ordinal: str, words: str) -> str:
-    article, blank, word = words.rpartition(" ")
+    article, blank, word = " ".join(words.split()).rpartition(" ")
     if not blank:
         return cased_like(ordinal, words)
     ordinal = cased_like(ordinal, word)
@@ -109,7 +110,7 @@ def say_side(slot: int) -> Say:
     """Words for one of two sides: kept for ``slot``, else their opposite."""
 
     def say(slots: tuple[int, ...], words: str, n: int) -> str:
-        return words if slots[0] == slot else cased_like(OPPOSITE_SIDES[words.lower()], words)
+        return words if slots[0] == slot else cased_like(OPPOSITE_SIDES[lower(words)], words)
 
     return say
 
@@ -194,7 +195,7 @@ def ordinal_part(text: str, start: int, end: int, n_images: int) -> Part | None:
     ``None`` for a side where there are not two images, and for a middle where there are not three.
     """
     words = text[start:end]
-    word = words.lower()
+    word = lower(words)
     slot = ORDINAL_SLOTS.get(word)
     if slot is not None:
         return Part(start, end, (slot,), words, say_ordinal)
@@ -217,6 +218,6 @@ def ordinal_part(text: str, start: int, end: int, n_images: int) -> Part | None:
 def side_part(text: str, start: int, end: int) -> Part:
     """The part that a side of two ("left", "former") makes."""
     words = text[start:end]
-    if words.lower() in LEFT_SIDES:
+    if lower(words) in LEFT_SIDES:
         return Part(start, end, (0,), words, _SAY_LEFT)
     return Part(start, end, (1,), words, _SAY_RIGHT)

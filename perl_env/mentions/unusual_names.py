@@ -1,0 +1,186 @@
+"""Names of images that no form knows: found in order to be doubted, never rewritten.
+
+Each is a pattern with pieces of which one stands in every text that it may fit: those are quicker
+to look for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from perl_env.mentions.grammar import IMAGE, any_of
+from perl_env.mentions.parts import Mention
+from perl_env.mentions.words import (
+    COMPARATIVES,
+    FUNCTION_WORDS,
+    IMAGE_NOUNS,
+    NUMBERS,
+    ORDINALS,
+    PLAIN_WORDS,
+    VERBS,
+)
+
+_ORDINAL_WORD = (
+    rf"(?:{any_of([*ORDINALS, 'last', 'final', 'penultimate'])}|\d{{1,2}}(?:st|nd|rd|th))"
+)
+_SHOWN = ("shown", "displayed", "given", "presented", "listed", "provided", "placed", "positioned")
+_SHOWN_IN_TURN = (*_SHOWN, "appearing", "coming")
+
+
+class _UnusualName(NamedTuple):
+    """A way to name an image that cannot be said of another order."""
+
+    pieces: tuple[str, ...]
+    pattern: re.Pattern[str]
+    reason: str
+
+
+#: "the last-but-one image", "the second but last picture"
+_BUT_ONE = _UnusualName(
+    (" but ", "-but-"),
+    re.compile(
+        rf"(?<!\w)(?:{_ORDINAL_WORD})[- ]but[- ](?:one|two|three|last|final|first)[- ](?:[a-z]+ )?(?:{IMAGE})s?(?!\w)"
+    ),
+    "it counts from the end",
+)
+#: "the 2-nd image", "2 nd image"
+_SPLIT_ORDINAL = _UnusualName(
+    tuple(f"{sign}{ending} " for sign in " -" for ending in ("st", "nd", "rd", "th")),
+    re.compile(rf"(?<!\w)\d{{1,3}}[- ](?:st|nd|rd|th) (?:[a-z]+ )?(?:{IMAGE})s?(?!\w)"),
+    "an ordinal in an unusual spelling",
+)
+#: "the image shown second"
+_SHOWN_AT = _UnusualName(
+    tuple(f"{word} " for word in _SHOWN_IN_TURN),
+    re.compile(
+        rf"(?<![^\W_])(?:{IMAGE})s? (?:(?:that|which) (?:is|was|are|were|comes?) )?(?:{any_of(_SHOWN_IN_TURN)})"
+        rf" (?:as )?(?:the )?{_ORDINAL_WORD}(?!\w)(?! (?:week|month|year|night|time)\b)"
+    ),
+    "it may name an image",
+)
+#: "the second MRI scan", "thumbnail 2": nouns that may as well be things within an image
+_RARE_NOUN = _UnusualName(
+    ("scan", "thumbnail", "radiograph", "x-ray", "mammogram", "selfie", "micrograph"),
+    re.compile(
+        rf"(?<![\w-]){_ORDINAL_WORD} (?:[a-z]+ ){{0,2}}(?:(?:scan|thumbnail|radiograph|x-ray|mammogram|selfie|micrograph)s?)(?!\w)"
+        rf"(?! (?:the|all|each|both|every|these|it|them|an?|(?:{IMAGE})s?)(?!\w))"
+        r"|(?<!\w)(?:scan|thumbnail|radiograph|x-ray|mammogram|selfie|micrograph)s? ?[#(]?\d{1,2}(?!\w)"
+    ),
+    "it may name an image",
+)
+#: "the image left"
+_SIDE_BEHIND = _UnusualName(
+    (" left", " right"),
+    re.compile(
+        rf"(?<![^\W_])(?:the|this|that|which|in|and) (?:{IMAGE}) (?:left|right)"
+        r"(?=[.,;:?!)]|\Z| (?:is|was|has|shows|contains|and|or|than)\b)"
+    ),
+    "it may mean an image by its side",
+)
+_UNUSUAL = (_BUT_ONE, _SPLIT_ORDINAL, _SHOWN_AT, _RARE_NOUN, _SIDE_BEHIND)
+
+#: "Image: 2", "Image = 2", but not "dogs per image: 2" nor "image: 2 dogs"; "Is image\\n2 darker"
+_SET_TO = re.compile(
+    r"[:=][ \t]?[\"'*(#]{0,3}\d{1,2}(?![\w%°]|\.\d|[:/]\d)(?! (?!and\b|or\b|is\b|has\b|shows\b)[a-z])"
+    r"|[\t\n] ?[#(]?\d{1,2}(?![\w%°.):\t\n])"
+)
+_WHAT_IS_SET = re.compile(rf"(?<![^\W_])(?<!per )(?<!each )(?<!every )(?:{IMAGE})[\"'*]{{0,3}} ?\Z")
+#: "image ②"
+_CIRCLED = re.compile(rf"(?<![^\W_])(?:{IMAGE})s? ?[#(]?[①-⑳❶-❿➀-➓]")
+#: "second (2nd) image", "the image (second)"
+_IN_BRACKETS = re.compile(rf"\((?:the |or |or the |i\.?e\.?,? )?{_ORDINAL_WORD}(?: ones?)?\)")
+_NEAR = 12
+_IMAGE_NEAR = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?(?!\w)")
+#: "image 1's and 2's cats"
+_OWNS = re.compile(rf"(?<![\w.]){_ORDINAL_WORD}['’]s(?!\w)|(?<![\w.])\d{{1,2}}['’]s(?!\w)")
+#: "the second photo on the wall in image 1": words between the two that say where it is.
+_WITHIN = re.compile(r"((?: [a-z'-]+){0,5}) (?:in|of|on|from|within|inside)(?: the)? [<\[{(]?")
+#: "In image 1, the second photo is torn."
+_WITHIN_BEFORE = re.compile(r"[>\])}]?,?((?: [a-z]+){0,3}) the ")
+_PLACES = re.compile(r"(?<!\w)(?:in|on|of|from|within|inside)(?: the)? [<\[{(]?\Z")
+_JOINING = (FUNCTION_WORDS | VERBS) - frozenset(
+    ("above", "across", "against", "at", "behind", "below", "by", "from", "in", "inside", "near", "of")
+) - frozenset(("on", "over", "the", "to", "under", "with", "within", "a", "an", "her", "his", "their"))  # fmt: skip
+#: "Is the one on the left brighter?"
+_ONE_ON_SIDE = re.compile(
+    r"(?<!\w)ones? (?:that is |shown )?(?:on|at|to) (?:the )?(?:far )?(?:left|right)(?!\w| (?:side|half|corner|edge|part|of)\b)"
+    rf"|(?<!\w)the (?:left|right) (?:is|has|shows|contains|{any_of(COMPARATIVES)})(?!\w)"
+)
+_WORD = re.compile(r"[a-z]+")
+_IMAGE_WORDS = frozenset(noun + ending for noun in IMAGE_NOUNS for ending in ("", "s"))
+_NAMES_NOTHING = PLAIN_WORDS | _IMAGE_WORDS | frozenset(NUMBERS)
+_PICTURES = frozenset(("picture", "pic", "photo", "photograph", "snapshot", "screenshot"))
+
+
+def unusual_names(low: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Places that may name images in a way that no form knows, and why they are doubtful."""
+    for pieces, pattern, reason in _UNUSUAL:
+        for piece in pieces:
+            if piece in low:
+                if found := pattern.search(low):
+                    yield found.span(), reason
+                break
+    for match in _SET_TO.finditer(low):
+        if _WHAT_IS_SET.search(low, max(0, match.start() - 24), match.start()):
+            yield match.span(), "the number may name an image or be a count"
+    if not low.isascii() and (found := _CIRCLED.search(low)):
+        yield found.span(), "the number may name an image"
+
+
+def names_in_brackets(
+    low: str, mentions: Sequence[Mention]
+) -> Iterator[tuple[tuple[int, int], str]]:
+    """Ordinals in brackets that say again, or first, which image is meant: "second (2nd) image"."""
+    starts = [mention.span[0] for mention in mentions]
+    for match in _IN_BRACKETS.finditer(low):
+        start, end = match.span()
+        at = bisect_left(starts, start)
+        near = any(
+            m.span[0] - end < _NEAR and start - m.span[1] < _NEAR
+            for m in mentions[max(0, at - 1) : at + 1]
+        )
+        if near or _IMAGE_NEAR.search(low, max(0, start - _NEAR), min(len(low), end + _NEAR)):
+            yield (start, end), "an ordinal in brackets may name an image"
+
+
+def owners(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tuple[int, int], str]]:
+    """Numbers with "'s" that are no part of a mention: "image 1's and 2's cats"."""
+    named = {at for m in mentions for part in m.parts for at in (part.start, part.end)}
+    for match in _OWNS.finditer(low):
+        if named.isdisjoint((match.start(), match.end() - 2)):  # before it, before "'s"
+            yield match.span(), "the number may name an image"
+
+
+def pictures_within(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tuple[int, int], str]]:
+    """Pictures that an image may show: "the second photo on the wall in image 1"."""
+    for first, second in itertools.pairwise(mentions):
+        start, end = first.span[1], second.span[0]
+        if end - start > 60 or first.noun == second.noun:
+            continue
+        if _may_be_shown(first) and (found := _WITHIN.fullmatch(low, start, end)):
+            if not _JOINING & set(found[1].split()):
+                yield first.span, "it may be a picture within an image"
+        elif (
+            _may_be_shown(second)
+            and _WITHIN_BEFORE.fullmatch(low, start, end)
+            and _PLACES.search(low, max(0, first.span[0] - 12), first.span[0])
+            and ("," in low[start:end] or low[start:end] == " the ")
+        ):
+            yield second.span, "it may be a picture within an image"
+
+
+def _may_be_shown(mention: Mention) -> bool:
+    return mention.noun in _PICTURES and not mention.parts[-1].words[-1:].isdigit()
+
+
+def ones_on_sides(low: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """Of two images, "the one on the left" where nothing else in the sentence can be meant."""
+    for match in _ONE_ON_SIDE.finditer(low):
+        begin = 1 + max([low.rfind(sign, 0, match.start()) for sign in ".?!\n"])
+        words = _WORD.findall(low, begin, match.start())
+        if all(word in _NAMES_NOTHING for word in words):
+            yield match.span(), "it may mean an image by its side"
