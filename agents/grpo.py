@@ -27,6 +27,7 @@ from ray.rllib.utils.annotations import override
 from ray.rllib.utils.metrics import (
     ENV_RUNNER_RESULTS,
     ENV_RUNNER_SAMPLING_TIMER,
+    EVALUATION_RESULTS,
     LEARNER_RESULTS,
     LEARNER_UPDATE_TIMER,
     NUM_ENV_STEPS_SAMPLED_LIFETIME,
@@ -130,6 +131,19 @@ class GRPO(Algorithm):
             return len(question_source(env))
         finally:
             env.close()
+
+    @override(Algorithm)
+    def step(self) -> dict[str, Any]:
+        """One iteration; called by RLlib.
+
+        An evaluation is told in the step in which it took place: RLlib's logger would give its figures
+        to the next step a second time.
+        """
+        result = super().step()
+        interval = self.config.evaluation_interval
+        if not (interval and (self.iteration + 1) % interval == 0):
+            result.pop(EVALUATION_RESULTS, None)
+        return result
 
     @override(Algorithm)
     def training_step(self) -> None:

@@ -341,21 +341,21 @@ class GRPOConfig(AlgorithmConfig):
             "orders_per_question", "rollouts_per_order", "questions_per_step", "minibatches",
             "epochs", "micro_batch_tokens", "max_new_tokens",
         ):  # fmt: skip
-            _at_least(name, getattr(self, name), 1, whole=True)
-        _at_least("async_steps", self.async_steps, 0, whole=True)
+            at_least(name, getattr(self, name), 1, whole=True)
+        at_least("async_steps", self.async_steps, 0, whole=True)
         if self.async_steps and not self.num_env_runners and not self.in_evaluation:
             raise InputError("nobody can sample while this process learns", where="async_steps",
                              expected="0, or num_env_runners of at least 1", got=self.async_steps)  # fmt: skip
         if self.preflight_tolerance is not None:
-            _at_least("preflight_tolerance", self.preflight_tolerance, 0)
-        _at_least("overlong_buffer", self.overlong_buffer, 0, whole=True)
+            at_least("preflight_tolerance", self.preflight_tolerance, 0)
+        at_least("overlong_buffer", self.overlong_buffer, 0, whole=True)
         if self.overlong_buffer > self.max_new_tokens:
             raise InputError("every reply would be overlong", where="overlong_buffer",
                              expected=f"at most max_new_tokens, {self.max_new_tokens}",
                              got=self.overlong_buffer)  # fmt: skip
         for name in ("max_refill_rounds", "clip_low", "clip_high", "kl_coefficient",
                      "weight_decay", "temperature", "order_probability"):  # fmt: skip
-            _at_least(name, getattr(self, name), 0)
+            at_least(name, getattr(self, name), 0)
         if self.order_probability > 1:
             raise InputError("not a probability", where="order_probability", expected="0 to 1",
                              got=self.order_probability)  # fmt: skip
@@ -385,7 +385,7 @@ class GRPOConfig(AlgorithmConfig):
                                  expected="false beside lora", got=True)  # fmt: skip
             _ = self.lora
         if self.max_pixels is not None:
-            _at_least("max_pixels", self.max_pixels, 1, whole=True)
+            at_least("max_pixels", self.max_pixels, 1, whole=True)
         if self.shard_weights and self.grad_clip and self.grad_clip_by != "global_norm":
             raise InputError("gradients in shares are clipped together", where="grad_clip_by",
                              expected="global_norm", got=self.grad_clip_by)  # fmt: skip
@@ -431,7 +431,8 @@ def _one_of(name: str, value: Any, allowed: Collection[str]) -> None:
         )
 
 
-def _at_least(name: str, value: Any, least: int, whole: bool = False) -> None:
+def at_least(name: str, value: Any, least: int, whole: bool = False) -> None:
+    """Raise an InputError for what is no number, or a smaller one."""
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number or value < least:
         kind = "a whole number" if whole else "a number"

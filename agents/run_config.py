@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from agents.grpo_config import GRPOConfig, check_keys, settings_of
+from agents.grpo_config import GRPOConfig, at_least, check_keys, settings_of
 from perl_env.errors import InputError
 from perl_env.tasks.mixture import parse_mixture
 
@@ -126,6 +126,8 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
         if keys := settings.get(section):
             if section == "environment":
                 keys = _with_mixture(keys)
+            if section == "evaluation":
+                keys = _checked_evaluation(keys)
             if section in ("training", "env_runners"):
                 keys = {name: as_number(value) for name, value in keys.items()}
             try:
@@ -140,6 +142,7 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
         config.training(total_steps=run.steps)
     try:
         config.validate()
+        config.get_evaluation_config_object()  # would else be told when all is loaded
     except ValueError as error:
         if isinstance(error, InputError):
             raise
@@ -157,6 +160,19 @@ def _with_mixture(keys: Mapping[str, Any]) -> dict[str, Any]:
         keys["env"] = "perl_env:perl/Mixture-v0"
         keys["env_config"] = {"tasks": weights} | (keys.get("env_config") or {})
     return keys
+
+
+def _checked_evaluation(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The evaluation's settings; its environment, too, may be a mixture."""
+    interval, changed = keys.get("evaluation_interval"), keys.get("evaluation_config")
+    if interval is not None:
+        at_least("evaluation.evaluation_interval", interval, 0, whole=True)
+    if changed is None:
+        return dict(keys)
+    if not isinstance(changed, Mapping):
+        raise InputError("section without keys", where="evaluation.evaluation_config",
+                         expected="key: value lines", got=changed)  # fmt: skip
+    return {**keys, "evaluation_config": _with_mixture(changed)}
 
 
 def _check_section(section: str, keys: Any) -> None:

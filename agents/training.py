@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import ray
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.tune.trainable import trainable
 
 from agents.export import export_model
@@ -113,7 +114,13 @@ def dry_run(run: Run) -> PreflightReport:
 
 def _check_environment(run: Run) -> QuestionSource | None:
     """Find wrong names and arguments of our own tasks here, where they are told in one line."""
-    env, settings = run.config.env, dict(run.config.env_config)
+    if run.config.evaluation_interval:
+        _questions_of(run.config.get_evaluation_config_object())
+    return _questions_of(run.config)
+
+
+def _questions_of(config: AlgorithmConfig) -> QuestionSource | None:
+    env, settings = config.env, dict(config.env_config)
     if isinstance(env, str) and env.removeprefix("perl_env:").startswith("perl/"):
         source = make_env(env.removeprefix("perl_env:"), **settings).source
         for how in ("excluded", "malformed"):
@@ -179,7 +186,8 @@ def started_ray(run: Run) -> Iterator[None]:
         yield
         return
     config = run.config
-    wanted = 1 + (config.num_env_runners or 0) + (config.num_learners or 0)
+    runners = (config.num_env_runners, config.evaluation_num_env_runners, config.num_learners)
+    wanted = 1 + sum(number or 0 for number in runners)
     local = not os.environ.get("RAY_ADDRESS")
     settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if local:

@@ -125,9 +125,10 @@ def train(
     from agents.training import check_budget
     from agents.training import dry_run as compare_only
     from agents.training import train as run_training
+    from evals.training_evaluation import with_order_robustness
 
     settings = read_settings(config, overrides or ())
-    run = config_from_dict(settings)
+    run = config_from_dict(with_order_robustness(settings))
     if dry_run:
         for line in check_budget(run).lines():
             console.print(line, markup=False, highlight=False)

@@ -8,6 +8,8 @@
         custom_evaluation_function=OrderRobustness(limit=200, orders=4),
     )
 
+In a file for ``perl-env train`` the same is ``evaluation: {…, order_robustness: {limit: 200, orders: 4}}``.
+
 Every metric of ``evals.metrics`` is then a learning curve: ``evaluation/order_robustness/order_effect``,
 ``…/consistent_accuracy`` and so on, beside the reward.
 """
@@ -22,11 +24,13 @@ from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, EVALUATION_RESULTS, NUM_
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
 from agents.engines.base import SamplingParams
+from agents.grpo_config import at_least
 from evals.harness import ask
 from evals.metric import mean
 from evals.metrics import per_question
 from evals.plan import make_plan
 from evals.table import Row, build_table
+from perl_env.errors import InputError
 
 #: Where RLlib's results hold the metrics, below "evaluation".
 ORDER_ROBUSTNESS = "order_robustness"
@@ -48,6 +52,9 @@ class OrderRobustness:
         instruction: the last line of every prompt; by default a question's own, else the paper's.
         seed: of orders and replies.
         prompts_per_call: how many prompts an engine is given at a time.
+
+    Raises:
+        InputError: a number that cannot be used.
     """
 
     limit: int = 64
@@ -57,6 +64,15 @@ class OrderRobustness:
     instruction: str | None = None
     seed: int = 0
     prompts_per_call: int = 64
+
+    def __post_init__(self) -> None:
+        for name, least in (("limit", 1), ("orders", 1), ("repeats", 1), ("seed", 0), ("prompts_per_call", 1)):  # fmt: skip
+            at_least(f"{ORDER_ROBUSTNESS}.{name}", getattr(self, name), least, whole=True)
+        if self.temperature is not None:
+            at_least(f"{ORDER_ROBUSTNESS}.temperature", self.temperature, 0)
+        if not isinstance(self.instruction, str | None):
+            raise InputError("unusable value", where=f"{ORDER_ROBUSTNESS}.instruction",
+                             expected="text", got=repr(self.instruction))  # fmt: skip
 
     def __call__(self, algorithm: Any, eval_workers: Any) -> tuple[dict[str, float], int, int]:
         """Called by RLlib. The metrics, and twice the number of replies.

@@ -81,6 +81,34 @@ def test_unusable_settings(settings):
         config_from_dict(settings)
 
 
+@pytest.mark.parametrize(
+    ("evaluation", "complaint"),
+    [
+        ({"evaluation_intervall": 2}, "'evaluation_interval'"),
+        ({"evaluation_interval": "often"}, "whole number"),
+        ({"evaluation_interval": 2, "evaluation_config": 3}, "key: value"),
+        ({"evaluation_interval": 2, "evaluation_config": {"temprature": 0}}, "'temperature'"),
+        (
+            {"evaluation_interval": 2, "evaluation_config": {"env": "perl/Shapes-v0: 1, a"}},
+            "weight",
+        ),
+    ],
+)
+def test_an_evaluation_that_cannot_work_is_told_before_anything_is_loaded(evaluation, complaint):
+    with pytest.raises(InputError, match=complaint):
+        config_from_dict({**SETTINGS, "evaluation": evaluation})
+
+
+def test_the_evaluation_asks_another_task_or_a_mixture():
+    changed = {"env": "perl/Shapes-v0: 1, perl/Digits-v0: 2", "env_config": {"split": "test"}}
+    evaluation = {"evaluation_interval": 2, "evaluation_config": changed}
+    config = config_from_dict({**SETTINGS, "evaluation": evaluation}).config
+    asked = config.get_evaluation_config_object()
+    assert asked.env == "perl_env:perl/Mixture-v0"
+    assert asked.env_config["tasks"] == {"perl/Shapes-v0": 1, "perl/Digits-v0": 2}
+    assert (asked.env_config["split"], config.env_config["split"]) == ("test", "train")
+
+
 def test_overrides(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("pretrained: {path: x}\ntraining: {lr: 1.0e-6}\n", encoding="utf-8")

@@ -84,6 +84,19 @@ def test_bad_rows_of_a_folder_are_counted_and_listed(tmp_path):
             ["train", "TINY", "--set", "environment.env=perl_env:perl/Shpes-v0", "--out", "OUT"],
             "Shapes-v0",
         ),
+        (
+            [
+                "train",
+                "TINY",
+                "--set",
+                "evaluation.evaluation_interval=1",
+                "--set",
+                "evaluation.evaluation_config.env_config.splt=test",
+                "--out",
+                "OUT",
+            ],
+            "'split' (the nearest)",
+        ),
         (["train", "TINY", "--out", "FULL"], "folder is not empty"),
         (["report", "EMPTY", "--out", "OUT"], "no run directory"),
     ],
@@ -246,6 +259,36 @@ def test_training_writes_a_model_and_goes_on_where_it_was_stopped(tmp_path):
     assert engine.generate([Prompt(question.images, question.text)], 1, SamplingParams(0, 4))
     assert "folder holds a run of another configuration" in perl_env(*command("run", 13), code=2)
     assert "step" not in perl_env(*command("run", 12))  # nothing is left to do
+
+
+@pytest.mark.slow
+def test_training_shows_order_robustness_as_it_goes(tmp_path):
+    """The last step's figures are those of the model that the run leaves."""
+    perl_env(
+        "train", CONFIGS / "tiny_shapes.yaml", "--out", tmp_path / "run", "--set", "run.steps=4",
+        "--set", "training.questions_per_step=2", "--set", "training.rollouts_per_order=2",
+        "--set", "evaluation.evaluation_interval=2",
+        "--set", "evaluation.evaluation_config.env_config={split: test, gold_slot_decay: 1.0}",
+        "--set", "evaluation.order_robustness={limit: 8, orders: 3, repeats: 2, seed: 5, instruction: ''}",
+    )  # fmt: skip
+    lines = [
+        json.loads(line) for line in (tmp_path / "run" / "progress.jsonl").read_text().splitlines()
+    ]
+    curve = "evaluation/order_robustness/"
+    assert [f"{curve}order_effect" in line for line in lines] == [False, True, False, True]
+    found = {name.removeprefix(curve): value for name, value in lines[-1].items() if name.startswith(curve)}  # fmt: skip
+    assert {"consistent_accuracy", "order_effect", "noise_floor"} <= found.keys()
+    from agents.engines import SamplingParams, make_engine
+    from evals.harness import evaluate
+    from perl_env.registration import load_questions
+
+    questions = load_questions("perl/Shapes-v0", split="test", limit=8)
+    engine = make_engine(tmp_path / "run" / "model")
+    alone = evaluate(engine, questions, 3, 2, SamplingParams(1.0, 20, 5), "", seed=5)
+    assert found == pytest.approx({name: alone.metrics[name].value for name in found})
+    written = tmp_path / "page.html"
+    perl_env("report", tmp_path / "run", "--out", written)
+    assert "Order effect" in written.read_text()
 
 
 @pytest.mark.slow
