@@ -23,6 +23,7 @@ from evals.named_run import NamedRun
 from evals.report_data import GALLERY_LIMIT, Report, make_report
 from evals.report_exports import check_folder, export_report, file_contents
 from evals.run_names import distinct_runs, folder_names
+from evals.run_settings import settings_warnings
 from evals.training_curves import TrainingRun, holds_training
 from perl_env.errors import InputError
 from perl_env.question import Question
@@ -125,6 +126,7 @@ def html_of(report: Report) -> str:
         metric_rows=[report_page.metric_row(metric, report.runs) for metric in METRICS.values()],
         bias_rows=report_page.bias_rows(report.runs),
         differences=report_page.differences(report.differences),
+        warnings=settings_warnings(report.runs),
         unpaired=report.unpaired,
         charts=report.charts,
         curves=report.curves,

@@ -17,10 +17,12 @@ from PIL import Image
 from rich.console import Console
 
 import evals
+from agents.engines.base import SamplingParams
 from evals.gallery import find_flips
 from evals.gallery_data import data_uri, embedded_json, make_gallery
 from evals.report import NamedRun, report_directories, summary_table, write_report
 from evals.run_names import distinct_names
+from evals.run_settings import settings_warnings
 from evals.summary import summarize
 from evals.verdict import judge, verdict
 from perl_env.errors import InputError
@@ -315,6 +317,40 @@ def test_directories_give_the_same_report_as_their_runs(tmp_path: Path) -> None:
     assert len(page.gallery["cards"]) > 2
     with pytest.raises(InputError, match="no run directory"):
         report_directories([tmp_path], tmp_path / "x.html")
+
+
+def test_the_report_says_how_runs_were_made_and_warns_where_settings_differ(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for folder, tokens, instruction in zip(
+        folders, (64, 128, 64), (None, "Answer.", None), strict=True
+    ):
+        evals.run_evaluation(
+            PolicyEngine(first_slot), QUESTIONS, folder, name=folder.name, task="perl/Shapes-v0", seed=3,
+            sampling=SamplingParams(0.5, tokens, 3), instruction=instruction,
+        )  # fmt: skip
+    page = Page(report_directories(folders, tmp_path / "r.html", tmp_path / "files").read_text())
+    card = (tmp_path / "files" / "model_card.md").read_text().replace("\\", "")
+    own = Page((folders[0] / "report.html").read_text())
+    for text in (page.text, card, own.text):
+        for words in ("task perl/Shapes-v0", "questions 10", "orders 6", "repeats 2", "temperature 0.5",
+                      "max new tokens 64", "instruction by default", "scoring strict", "seed 3",
+                      "engine policy", "perl-env 0", "git commit"):  # fmt: skip
+            assert words in text
+    for text in (page.text, card):
+        assert "b and a were measured with different settings" in text
+        assert "max new tokens (128 and 64), instruction ('Answer.' and by default)" in text
+        assert "c and a were measured" not in text
+
+
+def test_scoring_and_engine_are_settings_that_have_to_agree() -> None:
+    run = run_of(first_slot, "a")
+    other = dataclasses.replace(run, name="b", table=run.table.assign(scoring="blink"))
+    (warning,) = settings_warnings([run, other])
+    assert "scoring (blink and strict)" in warning
+    engines = [
+        dataclasses.replace(run, config={"engine": name}) for name in ("vllm", "transformers")
+    ]
+    assert "engine (transformers and vllm)" in settings_warnings(engines)[0]
 
 
 def test_runs_of_one_name_can_be_told_apart(tmp_path: Path) -> None:
