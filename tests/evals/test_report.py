@@ -18,8 +18,9 @@ from rich.console import Console
 
 import evals
 from agents.engines.base import SamplingParams
-from evals.gallery import find_flips
+from evals.gallery import find_flips, flipped_questions
 from evals.gallery_data import data_uri, embedded_json, make_gallery
+from evals.metrics import per_question
 from evals.report import NamedRun, report_directories, summary_table, write_report
 from evals.run_names import distinct_names
 from evals.run_settings import settings_warnings
@@ -28,7 +29,7 @@ from evals.verdict import judge, verdict
 from perl_env.errors import InputError
 
 from .policies import PolicyEngine, boxed, first_slot, guess, how_many, look, silent, which_image
-from .tables import make_table
+from .tables import make_table, reply_tables
 
 QUESTIONS = [*(which_image(f"which-{i}", i % 3) for i in range(9)), how_many("many")]
 BY_KEY = {question.key: question for question in QUESTIONS}
@@ -208,6 +209,32 @@ def test_the_gallery_prefers_flips_that_are_not_noise() -> None:
     assert flips[0].orders == ("0-1-2", "1-0-2")
     assert [flip.steady for flip in flips] == [True, False, False]
     assert [flip.outcome for flip in flips] == ["right-wrong", "right-wrong", "unreadable"]
+
+
+@given(reply_tables())
+def test_the_flip_rate_counts_what_the_gallery_finds_and_what_cannot_be_read(table) -> None:
+    counts = flipped_questions(table)
+    assert counts.readable == {flip.question for flip in find_flips(table)}
+    flips = per_question(table)["flip_rate"]
+    assert counts.readable | counts.unreadable == set(flips.index[flips == 1])
+
+
+def test_the_caption_explains_why_the_flip_rate_counts_more(tmp_path: Path) -> None:
+    def half(prompt, rng):
+        return silent(prompt) if "How many" in prompt.text else first_slot(prompt)
+
+    page = page_of([run_of(half)], tmp_path)
+    assert (
+        "half: 9 of 9 flipped questions; the flip rate counts 10, also 1 without any answer"
+        in page.text
+    )
+    page = page_of([run_of(silent)], tmp_path)
+    assert "silent: 0 of 0 flipped questions; the flip rate counts 10, also 10 without" in page.text
+    page = page_of([run_of(first_slot)], tmp_path, dict(list(BY_KEY.items())[:4]))
+    assert (
+        "first_slot: 4 of 4 flipped questions; the flip rate counts 9, also 5 without pictures"
+        in page.text
+    )
 
 
 def test_kinds_take_turns_in_the_gallery() -> None:
