@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from evals import report_page
-from evals.chart_style import CHART_CSS, DARK, LIGHT, colour_class, page_variables
+from evals.chart_style import CHART_CSS, DARK, LIGHT, page_variables
 from evals.gallery import FlipCounts
 from evals.gallery_data import Gallery, embedded_json
 from evals.metrics import METRICS
@@ -131,7 +131,6 @@ def html_of(report: Report) -> str:
         unpaired=report.unpaired,
         charts=report.charts,
         curves=report.curves,
-        colours=[colour_class(i) for i in range(max(len(report.runs), len(report.training)))],
         breakdowns=report_page.breakdowns(report.runs),
         broken_down=list(report_page.BROKEN_DOWN.values()),
         gallery=report.gallery if report.gallery.data["cards"] else None,
