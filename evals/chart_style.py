@@ -72,13 +72,13 @@ def page_variables(colours: Mapping[str, str]) -> str:
     return " ".join(f"--{name}: {value};" for name, value in colours.items())
 
 
-def standalone_svg(svg: Markup, title: str, legend: Sequence[str] = ()) -> str:
+def standalone_svg(svg: Markup, title: str, legend: Sequence[tuple[str, str]] = ()) -> str:
     """A plot of the report as an SVG file: with its title, its legend, and light colours.
 
     Args:
         svg: what ``evals.charts`` drew.
         title: stands above the plot.
-        legend: the runs' names, in the order of their colours; none where the plot names them.
+        legend: the runs' names with their colours' classes; none where the plot names them.
     """
     found = re.match(r'<svg viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>(.*)</svg>$', svg, re.DOTALL)
     if found is None:
@@ -86,10 +86,10 @@ def standalone_svg(svg: Markup, title: str, legend: Sequence[str] = ()) -> str:
     width, height, inner = float(found[1]), float(found[2]), found[3]
     top = _MARGIN + _LINE * (1 + len(legend)) + 6
     heads = [f'<text class="name" x="{_MARGIN}" y="{_MARGIN + 10}">{escape(_xml(title))}</text>']
-    for i, name in enumerate(legend):
+    for i, (name, colour) in enumerate(legend):
         y = _MARGIN + 10 + _LINE * (i + 1)
         heads.append(
-            f'<g class="{colour_class(i)}"><rect class="effect" x="{_MARGIN}" y="{y - 9}" width="10" '
+            f'<g class="{colour}"><rect class="effect" x="{_MARGIN}" y="{y - 9}" width="10" '
             f'height="10"/></g><text x="{_MARGIN + 16}" y="{y}">{escape(_xml(name))}</text>'
         )
     size = (width + 2 * _MARGIN, height + top + _MARGIN)

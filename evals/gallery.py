@@ -111,6 +111,34 @@ def find_flips(table: pd.DataFrame) -> list[Flip]:
     return [flip[1] for flip in turns if flip is not None]
 
 
+@dataclass(frozen=True)
+class FlipCounts:
+    """The questions that the flip rate counts, by what can be seen of them.
+
+    Attributes:
+        readable: with two orders of which at least one answer can be read.
+        unreadable: no order of which has a readable answer: replies that cannot be read agree with
+            nothing, so that the flip rate counts them, but there is nothing to show side by side.
+    """
+
+    readable: frozenset[str]
+    unreadable: frozenset[str]
+
+
+def flipped_questions(table: pd.DataFrame) -> FlipCounts:
+    """The questions that ``flip_rate`` counts; ``find_flips`` finds a pair for the readable ones."""
+    if "repeat" in table:
+        table = table.sort_values("repeat", kind="stable")
+    firsts = table.drop_duplicates(["question", "order"])
+    answers = firsts.groupby("question")["canonical"]
+    orders, readable, distinct = answers.size(), answers.count(), answers.nunique()
+    flipped = (orders > 1) & ((readable < orders) | (distinct > 1))
+    seen = flipped & (readable > 0)
+    return FlipCounts(
+        frozenset(flipped.index[seen]), frozenset(flipped.index[flipped & (readable == 0)])
+    )
+
+
 #: By order, what its repeats were answered (``None`` if unparsable), and whether the first was right.
 _Answers = dict[str, tuple[list[str | None], bool]]
 

@@ -20,7 +20,15 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from evals.gallery import Card, Panel, find_flips, make_card, row_finder
+from evals.gallery import (
+    Card,
+    FlipCounts,
+    Panel,
+    find_flips,
+    flipped_questions,
+    make_card,
+    row_finder,
+)
 from perl_env.question import Question
 
 LONGEST_SIDE = 192
@@ -41,11 +49,13 @@ class Gallery:
         data: plain data for the report's script: ``pictures``, ``runs`` and ``cards``.
         flips: of each run, how many questions flipped whose pictures are at hand.
         shown: of each run, how many of them are in the data.
+        counts: of each run, what its flip rate counts.
     """
 
     data: Mapping[str, Any]
     flips: tuple[int, ...]
     shown: tuple[int, ...]
+    counts: tuple[FlipCounts, ...]
 
 
 class Pictures:
@@ -103,7 +113,8 @@ def make_gallery(
         cards.append(entry)
         shown[index] += 1
     data = {"pictures": pictures.uris, "runs": [name for name, *_ in runs], "cards": cards}
-    return Gallery(data, tuple(map(len, flips)), tuple(shown))
+    counts = tuple(flipped_questions(table) for _, table, _ in runs)
+    return Gallery(data, tuple(map(len, flips)), tuple(shown), counts)
 
 
 def embedded_json(data: Any) -> Markup:

@@ -44,12 +44,14 @@ class EvaluationResult:
         table: one row a reply, see ``evals.table.COLUMNS``.
         questions: the questions asked, by key, in canonical order.
         excluded: questions that could not be asked soundly in other orders; they have no rows.
+        config: how the run was made, as it stands in its folder; empty where it has none.
     """
 
     name: str
     table: pd.DataFrame
     questions: Mapping[str, Question] = field(repr=False)
     excluded: tuple[Excluded, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def metrics(self) -> Summary:
@@ -64,7 +66,7 @@ class EvaluationResult:
         """The run as reports and terminal tables take it."""
         from evals.report import NamedRun
 
-        return NamedRun(self.name, self.table, self.metrics, len(self.excluded))
+        return NamedRun(self.name, self.table, self.metrics, len(self.excluded), self.config)
 
     def with_tasks(self) -> list[NamedRun]:
         """The run and, where it is over several tasks, its part on each of them as a run of its own."""
@@ -215,7 +217,7 @@ def run_evaluation(
                 "command asks the others"
             ) from error
         table = build_table(rows[place] for place in places)
-        result = EvaluationResult(name, table, plan.questions, plan.excluded)
+        result = EvaluationResult(name, table, plan.questions, plan.excluded, directory.config)
         excluded = [dataclasses.asdict(question) for question in plan.excluded]
         directory.write_results(
             {"rows_left_out": dict(rows_left_out or {}), "excluded": excluded}
@@ -359,4 +361,9 @@ def merge(results: Sequence[EvaluationResult], name: str = "") -> EvaluationResu
         excluded.extend(result.excluded)
         tables.append(result.table.assign(question=result.table["question"].map(keys)))
     table = pd.concat(tables, ignore_index=True)
-    return EvaluationResult(name or results[0].name, table, questions, tuple(excluded))
+    config = {
+        key: value
+        for key, value in results[0].config.items()
+        if all(result.config.get(key) == value for result in results)
+    }
+    return EvaluationResult(name or results[0].name, table, questions, tuple(excluded), config)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from evals.metrics import METRICS
 from evals.named_run import NamedRun
 from evals.report_page import arrow, cell, head
+from evals.run_settings import settings_text, settings_warnings
 
 #: What a card tells; the report and its CSV files hold all.
 CARD_METRICS = (
@@ -35,27 +36,14 @@ def model_card_section(runs: Sequence[NamedRun]) -> str:
               "effect is the disagreement across orders less that between replies to the same order.", ""]  # fmt: skip
     for index, run in enumerate(runs):
         lines.append(f"- {plain(run.name)}: {plain('; '.join(_circumstances(index, run)))}.")
+    lines += [f"- {plain(warning)}" for warning in settings_warnings(runs)]
     return "\n".join(lines) + "\n"
 
 
 def _circumstances(index: int, run: NamedRun) -> list[str]:
     """How a run was measured, as far as it is known."""
-    config = run.config
-    facts = [head(index, run)["facts"]]
-    for key, label in (("task", "task"), ("engine", "engine"), ("seed", "seed"),
-                       ("model_fingerprint", "model fingerprint")):  # fmt: skip
-        if config.get(key) not in (None, ""):
-            facts.append(f"{label} {config[key]}")
-    sampling = config.get("sampling") or {}
-    if "temperature" in sampling:
-        facts.append(f"temperature {sampling['temperature']:g}")
-    versions = config.get("versions") or {}
-    known = [
-        f"{name} {versions[name]}"
-        for name in ("perl-env", "transformers", "vllm")
-        if name in versions
-    ]
-    return facts + ([", ".join(known)] if known else [])
+    settings = settings_text(run)
+    return [head(index, run)["facts"], *([settings] if settings else [])]
 
 
 def plain(text: str) -> str:

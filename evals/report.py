@@ -16,13 +16,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from evals import report_page
-from evals.chart_style import CHART_CSS, DARK, LIGHT, colour_class, page_variables
+from evals.chart_style import CHART_CSS, DARK, LIGHT, page_variables
+from evals.gallery import FlipCounts
 from evals.gallery_data import Gallery, embedded_json
 from evals.metrics import METRICS
 from evals.named_run import NamedRun
 from evals.report_data import GALLERY_LIMIT, Report, make_report
 from evals.report_exports import check_folder, export_report, file_contents
 from evals.run_names import distinct_runs, folder_names
+from evals.run_settings import settings_warnings
 from evals.training_curves import TrainingRun, holds_training
 from perl_env.errors import InputError
 from perl_env.question import Question
@@ -125,13 +127,14 @@ def html_of(report: Report) -> str:
         metric_rows=[report_page.metric_row(metric, report.runs) for metric in METRICS.values()],
         bias_rows=report_page.bias_rows(report.runs),
         differences=report_page.differences(report.differences),
+        warnings=settings_warnings(report.runs),
         unpaired=report.unpaired,
         charts=report.charts,
         curves=report.curves,
-        colours=[colour_class(i) for i in range(max(len(report.runs), len(report.training)))],
         breakdowns=report_page.breakdowns(report.runs),
         broken_down=list(report_page.BROKEN_DOWN.values()),
         gallery=report.gallery if report.gallery.data["cards"] else None,
+        only_unreadable=any(each.unreadable for each in report.gallery.counts),
         gallery_facts=_gallery_facts(report.gallery),
         gallery_json=embedded_json(report.gallery.data),
         files_json=embedded_json(file_contents(report)),
@@ -145,14 +148,23 @@ def html_of(report: Report) -> str:
 
 
 def _gallery_facts(gallery: Gallery) -> str:
-    """How many of each run's flipped questions are shown."""
-    facts = [
-        f"{name}: {shown} of {flips} flipped questions"
-        for name, shown, flips in zip(
-            gallery.data["runs"], gallery.shown, gallery.flips, strict=True
-        )
-    ]
-    return "; ".join(facts) + "."
+    """How many of each run's flipped questions are shown, and why the flip rate counts more."""
+    counted = zip(gallery.data["runs"], gallery.shown, gallery.flips, gallery.counts, strict=True)
+    return " ".join(_flip_facts(*facts) for facts in counted)
+
+
+def _flip_facts(name: str, shown: int, flips: int, counts: FlipCounts) -> str:
+    total = len(counts.readable) + len(counts.unreadable)
+    facts = f"{name}: {shown:,} of {flips:,} flipped questions"
+    reasons = []
+    if counts.unreadable:
+        reasons.append(f"{len(counts.unreadable):,} without any answer that could be read (such replies agree "
+                       "with nothing)")  # fmt: skip
+    if without := len(counts.readable) - flips:
+        reasons.append(f"{without:,} without pictures at hand")
+    if reasons:
+        facts += f"; the flip rate counts {total:,}, also {' and '.join(reasons)}"
+    return facts + "."
 
 
 def _script_hash(script: str) -> str:

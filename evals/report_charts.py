@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
 
+from evals.chart_style import colour_class
 from evals.charts import Series, difference_chart, disagreement_chart, slot_chart
 from evals.named_run import NamedRun
 from evals.statistics import Estimate
@@ -24,12 +26,20 @@ class Chart:
         svg: the plot.
         legend: the runs' names, in the order of their colours; none where the plot names them itself.
         text: stands below it: how it is read.
+        colours: the number of each colour in the legend; by default 0, 1, 2 …
     """
 
     title: str
     svg: Markup
     legend: tuple[str, ...]
     text: str
+    colours: tuple[int, ...] = ()
+
+    @property
+    def entries(self) -> list[tuple[str, str]]:
+        """The legend: each name with its colour's class."""
+        numbers = self.colours or range(len(self.legend))
+        return [(name, colour_class(i)) for name, i in zip(self.legend, numbers, strict=True)]
 
     @property
     def file_name(self) -> str:
@@ -91,12 +101,40 @@ def order_charts(runs: Sequence[NamedRun], differences: pd.DataFrame) -> list[Ch
     return [chart for chart in charts if chart.svg]
 
 
-def training_charts(runs: Sequence[TrainingRun]) -> list[Chart]:
-    """One plot a metric of training; those that no run has are left out."""
+def training_charts(
+    runs: Sequence[TrainingRun], evaluations: Sequence[NamedRun] = ()
+) -> list[Chart]:
+    """One plot a metric of training, in the colours of the evaluations; those that no run has are left out."""
     names = tuple(run.name for run in runs)
-    charts = [Chart(title, curve_chart(runs, metric, f"{title} over training steps"), names, metric)
-              for title, metric in CURVES.items()]  # fmt: skip
+    colours = training_colours(runs, evaluations)
+    charts = [
+        Chart(title, curve_chart(runs, metric, f"{title} over training steps", colours), names, metric, colours)
+        for title, metric in CURVES.items()
+    ]  # fmt: skip
     return [chart for chart in charts if chart.svg]
+
+
+def training_colours(
+    runs: Sequence[TrainingRun], evaluations: Sequence[NamedRun]
+) -> tuple[int, ...]:
+    """The number of each training run's colour: that of its model's evaluation, else one of its own."""
+    colours: list[int] = []
+    free = len(evaluations)
+    for run in runs:
+        found = (i for i, each in enumerate(evaluations) if _is_of(each, run) and i not in colours)
+        colour = next(found, free)
+        free += colour == free
+        colours.append(colour)
+    return tuple(colours)
+
+
+def _is_of(evaluation: NamedRun, run: TrainingRun) -> bool:
+    """Whether an evaluation is of the model that was trained: by its folder, or by its name."""
+    model = evaluation.config.get("model")
+    if run.path is not None and model and Path(model).resolve().is_relative_to(run.path.resolve()):
+        return True
+    name = evaluation.name.casefold()
+    return name in (run.name.casefold(), *run.name.casefold().split("/"))
 
 
 def _choices(

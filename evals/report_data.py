@@ -68,6 +68,6 @@ def make_report(
     return Report(
         title, tuple(runs), tuple(training), tables, differences,
         tuple(unpaired_notes(runs, differences)),
-        tuple(order_charts(runs, differences)) if runs else (), tuple(training_charts(training)),
+        tuple(order_charts(runs, differences)) if runs else (), tuple(training_charts(training, runs)),
         make_gallery(shown, gallery_limit),
     )  # fmt: skip

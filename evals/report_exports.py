@@ -20,7 +20,7 @@ def file_contents(report: Report) -> dict[str, str]:
     """Every table, plot and text of a report, by file name: CSV, SVG and Markdown."""
     files = {f"{name}.csv": csv_text(frame) for name, frame in report.tables.items()}
     for chart in (*report.charts, *report.curves):
-        files[f"{chart.file_name}.svg"] = standalone_svg(chart.svg, chart.title, chart.legend)
+        files[f"{chart.file_name}.svg"] = standalone_svg(chart.svg, chart.title, chart.entries)
     if report.runs:
         files[MODEL_CARD] = model_card_section(report.runs)
     return files

@@ -12,6 +12,7 @@ from evals.chart_style import colour_class
 from evals.metrics import METRICS, Metric
 from evals.named_run import NamedRun
 from evals.report_tables import BIAS, is_signed
+from evals.run_settings import settings_text
 from evals.statistics import Estimate, power_note
 from evals.summary import BREAKDOWNS, Estimates
 from evals.verdict import judge, points, verdict
@@ -41,6 +42,7 @@ def head(index: int, run: NamedRun) -> dict[str, Any]:
         "name": run.name,
         "colour": colour_class(index),
         "unfinished": run.unfinished,
+        "settings": settings_text(run),
         "judgement": judge(run.metrics),
         "verdict": verdict(run.name, run.metrics),
         "facts": f"{run.metrics.questions:,} questions, up to {orders.max()} orders each, "

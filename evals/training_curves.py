@@ -41,6 +41,8 @@ CURVES: Mapping[str, str] = {
     f"Held out: {METRICS[name].title}": _EVALUATION + name
     for name in ("accuracy_mean", "consistent_accuracy", "flip_rate", "order_effect")
 }
+#: A curve that never leaves this is one of zeros: its rounding errors are not worth an axis.
+_LIKE_ZERO = 1e-9
 _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 200, 46, 14, 10, 34
 
 
@@ -51,10 +53,12 @@ class TrainingRun:
     Attributes:
         name: the run's name.
         steps: one row a training step, indexed by step; a column a metric, NaN where it was not measured.
+        path: its folder; ``None`` where it has none.
     """
 
     name: str
     steps: pd.DataFrame
+    path: Path | None = None
 
     @classmethod
     def load(cls, path: str | Path, name: str = "") -> TrainingRun:
@@ -72,7 +76,7 @@ class TrainingRun:
         frame = (
             pd.DataFrame(rows).drop_duplicates("step", keep="last").set_index("step").sort_index()
         )
-        return cls(name or Path(path).resolve().name, frame.select_dtypes("number"))
+        return cls(name or Path(path).resolve().name, frame.select_dtypes("number"), Path(path))
 
 
 def holds_training(path: str | Path) -> bool:
@@ -129,8 +133,14 @@ def thinned(values: pd.Series, most: int = MOST_POINTS) -> pd.Series:
     return pd.Series(values.groupby(place).mean().to_numpy(), index=steps.to_numpy())
 
 
-def curve_chart(runs: Sequence[TrainingRun], metric: str, label: str) -> Markup:
-    """One metric over the training steps, a line a run; nothing where no run has it."""
+def curve_chart(
+    runs: Sequence[TrainingRun], metric: str, label: str, colours: Sequence[int] = ()
+) -> Markup:
+    """One metric over the training steps, a line a run; nothing where no run has it.
+
+    ``colours`` has the number of each run's colour; by default its place.
+    """
+    colours = colours or range(len(runs))
     found = {
         i: thinned(values)
         for i, run in enumerate(runs)
@@ -175,7 +185,7 @@ def curve_chart(runs: Sequence[TrainingRun], metric: str, label: str) -> Markup:
         element("text", "training step", x=WIDTH / 2 + 15, y=_HEIGHT - 4.0, class_="axis middle")
     )
     for i, values in found.items():
-        parts.append(_curve(values, runs[i].name, i, x, y))
+        parts.append(_curve(values, runs[i].name, colours[i], x, y))
     return drawing(parts, _HEIGHT, label)
 
 
@@ -201,13 +211,15 @@ def _curve(values: pd.Series, name: str, index: int, x, y) -> Markup:
 def value_range(low: float, high: float) -> tuple[float, float]:
     """Ends of an axis that holds both values, round enough that a quarter of it reads well.
 
-    An axis of shares does not go beyond 1.
+    An axis of shares does not go beyond 1, and what is always 0 is on one from 0 to 1.
 
-    >>> value_range(0.5, 0.97), value_range(-3.0, 5.0), value_range(11.0, 11.0)
-    ((0.2, 1.0), (-5.0, 5.0), (10.4, 12.0))
+    >>> value_range(0.5, 0.97), value_range(-3.0, 5.0), value_range(11.0, 11.0), value_range(0.0, 0.0)
+    ((0.2, 1.0), (-5.0, 5.0), (10.4, 12.0), (0.0, 1.0))
     """
-    if high - low < 1e-9 * max(abs(low), abs(high), 1e-9):
-        reach = max(abs(low) * 0.05, 1e-6)
+    if high - low < 1e-9 * max(abs(low), abs(high), 1e-3):
+        if abs(low) < _LIKE_ZERO:
+            return 0.0, 1.0
+        reach = abs(low) * 0.05
         low, high = low - reach, high + reach
     size = 10.0 ** math.floor(math.log10((high - low) / 4))
     for factor in (1, 2, 2.5, 4, 5, 10, 20):
@@ -216,5 +228,6 @@ def value_range(low: float, high: float) -> tuple[float, float]:
         if start + 4 * step >= high - 1e-9 * step:
             if start >= 0 and high <= 1 < start + 4 * step:
                 start = max(0.0, 1 - 4 * step)
-            return round(start, 12), round(start + 4 * step, 12)
+            digits = max(12, 3 - math.floor(math.log10(step)))
+            return round(start, digits), round(start + 4 * step, digits)
     raise AssertionError("unreachable: twenty times a tenth of the range holds it")

@@ -17,16 +17,19 @@ from PIL import Image
 from rich.console import Console
 
 import evals
-from evals.gallery import find_flips
+from agents.engines.base import SamplingParams
+from evals.gallery import find_flips, flipped_questions
 from evals.gallery_data import data_uri, embedded_json, make_gallery
+from evals.metrics import per_question
 from evals.report import NamedRun, report_directories, summary_table, write_report
 from evals.run_names import distinct_names
+from evals.run_settings import settings_warnings
 from evals.summary import summarize
 from evals.verdict import judge, verdict
 from perl_env.errors import InputError
 
 from .policies import PolicyEngine, boxed, first_slot, guess, how_many, look, silent, which_image
-from .tables import make_table
+from .tables import make_table, reply_tables
 
 QUESTIONS = [*(which_image(f"which-{i}", i % 3) for i in range(9)), how_many("many")]
 BY_KEY = {question.key: question for question in QUESTIONS}
@@ -208,6 +211,32 @@ def test_the_gallery_prefers_flips_that_are_not_noise() -> None:
     assert [flip.outcome for flip in flips] == ["right-wrong", "right-wrong", "unreadable"]
 
 
+@given(reply_tables())
+def test_the_flip_rate_counts_what_the_gallery_finds_and_what_cannot_be_read(table) -> None:
+    counts = flipped_questions(table)
+    assert counts.readable == {flip.question for flip in find_flips(table)}
+    flips = per_question(table)["flip_rate"]
+    assert counts.readable | counts.unreadable == set(flips.index[flips == 1])
+
+
+def test_the_caption_explains_why_the_flip_rate_counts_more(tmp_path: Path) -> None:
+    def half(prompt, rng):
+        return silent(prompt) if "How many" in prompt.text else first_slot(prompt)
+
+    page = page_of([run_of(half)], tmp_path)
+    assert (
+        "half: 9 of 9 flipped questions; the flip rate counts 10, also 1 without any answer"
+        in page.text
+    )
+    page = page_of([run_of(silent)], tmp_path)
+    assert "silent: 0 of 0 flipped questions; the flip rate counts 10, also 10 without" in page.text
+    page = page_of([run_of(first_slot)], tmp_path, dict(list(BY_KEY.items())[:4]))
+    assert (
+        "first_slot: 4 of 4 flipped questions; the flip rate counts 9, also 5 without pictures"
+        in page.text
+    )
+
+
 def test_kinds_take_turns_in_the_gallery() -> None:
     replies = {key: {"0-1": ["a"], "1-0": ["b"]} for key in ("p1", "p2", "p3", "q1")}
     table = make_table(replies, dict.fromkeys(replies, "a"))
@@ -315,6 +344,40 @@ def test_directories_give_the_same_report_as_their_runs(tmp_path: Path) -> None:
     assert len(page.gallery["cards"]) > 2
     with pytest.raises(InputError, match="no run directory"):
         report_directories([tmp_path], tmp_path / "x.html")
+
+
+def test_the_report_says_how_runs_were_made_and_warns_where_settings_differ(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    for folder, tokens, instruction in zip(
+        folders, (64, 128, 64), (None, "Answer.", None), strict=True
+    ):
+        evals.run_evaluation(
+            PolicyEngine(first_slot), QUESTIONS, folder, name=folder.name, task="perl/Shapes-v0", seed=3,
+            sampling=SamplingParams(0.5, tokens, 3), instruction=instruction,
+        )  # fmt: skip
+    page = Page(report_directories(folders, tmp_path / "r.html", tmp_path / "files").read_text())
+    card = (tmp_path / "files" / "model_card.md").read_text().replace("\\", "")
+    own = Page((folders[0] / "report.html").read_text())
+    for text in (page.text, card, own.text):
+        for words in ("task perl/Shapes-v0", "questions 10", "orders 6", "repeats 2", "temperature 0.5",
+                      "max new tokens 64", "instruction by default", "scoring strict", "seed 3",
+                      "engine policy", "perl-env 0", "git commit"):  # fmt: skip
+            assert words in text
+    for text in (page.text, card):
+        assert "b and a were measured with different settings" in text
+        assert "max new tokens (128 and 64), instruction ('Answer.' and by default)" in text
+        assert "c and a were measured" not in text
+
+
+def test_scoring_and_engine_are_settings_that_have_to_agree() -> None:
+    run = run_of(first_slot, "a")
+    other = dataclasses.replace(run, name="b", table=run.table.assign(scoring="blink"))
+    (warning,) = settings_warnings([run, other])
+    assert "scoring (blink and strict)" in warning
+    engines = [
+        dataclasses.replace(run, config={"engine": name}) for name in ("vllm", "transformers")
+    ]
+    assert "engine (transformers and vllm)" in settings_warnings(engines)[0]
 
 
 def test_runs_of_one_name_can_be_told_apart(tmp_path: Path) -> None:

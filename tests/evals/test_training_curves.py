@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.report import report_directories
-from evals.report_charts import training_charts
+import evals
+from evals.chart_style import standalone_svg
+from evals.report import NamedRun, html_of, make_report, report_directories
+from evals.report_charts import training_charts, training_colours
 from evals.training_curves import (
     CURVES,
     TrainingRun,
@@ -22,6 +25,8 @@ from evals.training_curves import (
     value_range,
 )
 from perl_env.errors import InputError
+
+from .policies import PolicyEngine, first_slot, which_image
 
 REWARD, HELD_OUT = "env_runners/episode_return_mean", "evaluation/order_robustness/order_effect"
 
@@ -96,6 +101,42 @@ def test_an_axis_holds_what_is_drawn(low: float, span: float) -> None:
     slack = 1e-6 * (end - start) + 1e-9
     assert start - slack <= low
     assert low + span <= end + slack
+
+
+def test_a_model_has_one_colour_in_evaluations_and_curves(tmp_path: Path) -> None:
+    def measured(name: str, model: str = "") -> NamedRun:
+        question = [which_image("a", 1)]
+        return replace(evals.evaluate(PolicyEngine(first_slot), question, name=name).as_run(),
+                       config={"model": model})  # fmt: skip
+
+    folder = write_run(tmp_path / "arm", steps_of(5, 0))
+    runs = [measured("base"), measured("GRPO"), measured("best", str(folder / "model"))]
+    training = [
+        TrainingRun("grpo/training", steps_of(5, 0)),
+        TrainingRun("other", steps_of(5, 1)),
+        TrainingRun.load(folder),
+    ]
+    assert training_colours(training, runs) == (1, 3, 2)
+    report = make_report(runs, {}, training=training)
+    chart = report.curves[0]
+    assert chart.entries == [("grpo/training", "run-1"), ("other", "run-3"), ("arm", "run-2")]
+    assert "run-0" not in chart.svg
+    page = html_of(report)
+    assert '<span class="run-1"><span class="dot">●</span>&nbsp;grpo/training' in page
+    legend = standalone_svg(chart.svg, chart.title, chart.entries)
+    assert legend.index("run-1") < legend.index("grpo/training")
+    assert '<g class="run-3"><rect' in legend
+    assert training_colours(training, ()) == (0, 1, 2)
+
+
+def test_curves_that_never_move_have_an_axis_that_can_be_read() -> None:
+    assert value_range(0.0, 0.0) == value_range(-4e-13, 4e-13) == (0.0, 1.0)
+    for value in (1.0, 0.5, -3.0, 2e-5):
+        low, high = value_range(value, value)
+        assert low <= value <= high
+        assert 0.04 * abs(value) < high - low < abs(value)
+    low, high = value_range(3e-9, 8e-9)
+    assert low <= 3e-9 < 8e-9 <= high
 
 
 @pytest.mark.parametrize(
