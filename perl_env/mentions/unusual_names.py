@@ -94,6 +94,8 @@ _CIRCLED = re.compile(rf"(?<![^\W_])(?:{IMAGE})s? ?[#(]?[①-⑳❶-❿➀-➓]"
 #: "second (2nd) image", "the image (second)"
 _IN_BRACKETS = re.compile(rf"\((?:the |or |or the |i\.?e\.?,? )?{_ORDINAL_WORD}(?: ones?)?\)")
 _NEAR = 12
+#: How many characters of a sentence before "the one on the left" may say what it is one of.
+_WINDOW = 300
 _IMAGE_NEAR = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?(?!\w)")
 #: "image 1's and 2's cats"
 _OWNS = re.compile(rf"(?<![\w.]){_ORDINAL_WORD}['’]s(?!\w)|(?<![\w.])\d{{1,2}}['’]s(?!\w)")
@@ -124,9 +126,10 @@ def unusual_names(low: str) -> Iterator[tuple[tuple[int, int], str]]:
                 if found := pattern.search(low):
                     yield found.span(), reason
                 break
-    for match in _SET_TO.finditer(low):
-        if _WHAT_IS_SET.search(low, max(0, match.start() - 24), match.start()):
-            yield match.span(), "the number may name an image or be a count"
+    if ":" in low or "\n" in low or "=" in low or "\t" in low:
+        for match in _SET_TO.finditer(low):
+            if _WHAT_IS_SET.search(low, max(0, match.start() - 24), match.start()):
+                yield match.span(), "the number may name an image or be a count"
     if not low.isascii() and (found := _CIRCLED.search(low)):
         yield found.span(), "the number may name an image"
 
@@ -180,7 +183,8 @@ def _may_be_shown(mention: Mention) -> bool:
 def ones_on_sides(low: str) -> Iterator[tuple[tuple[int, int], str]]:
     """Of two images, "the one on the left" where nothing else in the sentence can be meant."""
     for match in _ONE_ON_SIDE.finditer(low):
-        begin = 1 + max([low.rfind(sign, 0, match.start()) for sign in ".?!\n"])
+        window = max(0, match.start() - _WINDOW)
+        begin = max([window - 1, *(low.rfind(sign, window, match.start()) for sign in ".?!\n")]) + 1
         words = _WORD.findall(low, begin, match.start())
         if all(word in _NAMES_NOTHING for word in words):
             yield match.span(), "it may mean an image by its side"
