@@ -128,6 +128,9 @@ NOUN_FORMS = re.compile(
         [ ](?:as[ ]|with[ ]|by[ ])?["']?\d
         |(?:{IMAGE})s?[ ](?:pairs?|sets?|groups?|triplets?|rows?|columns?|ids?|(?:at[ ])index)[ ]?[#(]?\d
         |(?:{IMAGE})s[,:]?[ ]\d{{1,2}},?[ ](?:and|or)[ ]\d)
+    |(?P<marked>(?:{IMAGE})s?[ ]?(?:["'`“‘](?:\d{{1,2}}|{any_of(NUMBERS)})["'`”’]|\$\d{{1,2}}\$|\\\(\d{{1,2}}\\\)
+        |\((?:no\.?|number|nr\.?)[ ]?\d{{1,2}}\)|(?:[~|/]|\\_)[ ]?\d{{1,2}}(?![\w%°]|[./:,]\d|[ ][a-z])
+        |-[ ]\d{{1,2}}(?![\w%°]|[./:]\d|[ ][a-z])))
     |(?P<by_luck>(?:{IMAGE})[ ]of[ ](?P<lucky>lucky[ ])?number[ ](?P<lucky_number>{NUMBER})(?![\w%°]|\.\d))
     |(?P<indexed>(?:{NUMBERED})s?[,:]?[ ]?[\[{{][ ]?\d+(?:[ ]?[\]}}]|,))
     |(?P<lettered>(?:{IMAGE})s?[ ](?P<letter>[a-h]|i{{1,3}}|iv|vi?)(?=[\s.,;:?!)'"\]]|$))
@@ -151,7 +154,7 @@ NOUN_FORMS = re.compile(
 )
 #: What follows a noun that has one of these forms. Most nouns fail here.
 NOUN_NEXT = re.compile(
-    rf"(?:{NUMBERED}|one)s?(?:[\d#№(*_\[{{-]|[,:][ ]?[\d\[{{]|[ \xa0]{{1,2}}(?:[^a-z]|n|{any_of(NUMBERS)}|[a-h](?![a-z])|[iv]"
+    rf"(?:{NUMBERED}|one)s?(?:[\d#№(*_\[{{\"'`“‘$~|/\\-]|[,:][ ]?[\d\[{{]|[ \xa0]{{1,2}}(?:[^a-z]|n|{any_of(NUMBERS)}|[a-h](?![a-z])|[iv]"
     r"|at|on|to|that|which|shown|displayed|located|in\b|im|label|number|marked|with|index|pair|set|group|triplet|row|column|id|of (?:lucky|number)"
     r"|right|dir|just|placed|before|after|prec|follow|between|adj|beside|above|below|under|over))"
 )

@@ -24,6 +24,7 @@ from perl_env.mentions.grammar import (
 from perl_env.mentions.parts import Mention, say_pair
 from perl_env.mentions.unusual_names import (
     names_in_brackets,
+    numbers_beside,
     ones_on_sides,
     owners,
     pictures_within,
@@ -211,6 +212,8 @@ class ImplicitOrder(Findings):
             found += names_in_brackets(low, mentions)
         if mentions and ("'s" in low or "’s" in low):
             found += owners(low, mentions)
+        if mentions:
+            found += numbers_beside(low, mentions, self.n)
         if len(mentions) > 1:
             found += pictures_within(low, mentions)
         if self.n == 2 and ("left" in low or "right" in low):

@@ -24,6 +24,7 @@ _PARENTHESISED = re.compile(r"\(\d{1,2}\)")
 _ALWAYS_DOUBTFUL = {
     "indexed": "an index, which may count from zero",
     "labelled": "the label may be drawn in the image or stand for its place",
+    "marked": "the number may name an image",
     "laid_out": "it depends on the layout",
     "large_ordinal": "there is no such image",
 }

@@ -88,7 +88,9 @@ _SET_TO = re.compile(
     r"[:=][ \t]?[\"'*(#]{0,3}\d{1,2}(?![\w%°]|\.\d|[:/]\d)(?! (?!and\b|or\b|is\b|has\b|shows\b)[a-z])"
     r"|[\t\n] ?[#(]?\d{1,2}(?![\w%°.):\t\n])"
 )
-_WHAT_IS_SET = re.compile(rf"(?<![^\W_])(?<!per )(?<!each )(?<!every )(?:{IMAGE})[\"'*]{{0,3}} ?\Z")
+_WHAT_IS_SET = re.compile(
+    rf"(?<![^\W_])(?<!per )(?<!each )(?<!every )(?:{IMAGE})(?: (?:number|no\.?|nr\.?|id|index)| ?#)?[\"'*]{{0,3}} ?\Z"
+)
 #: "image ②"
 _CIRCLED = re.compile(rf"(?<![^\W_])(?:{IMAGE})s? ?[#(]?[①-⑳❶-❿➀-➓]")
 #: "second (2nd) image", "the image (second)"
@@ -99,6 +101,43 @@ _WINDOW = 300
 _IMAGE_NEAR = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?(?!\w)")
 #: "image 1's and 2's cats"
 _OWNS = re.compile(rf"(?<![\w.]){_ORDINAL_WORD}['’]s(?!\w)|(?<![\w.])\d{{1,2}}['’]s(?!\w)")
+#: "image 1 rather than 2", "image 1 is closer to 2 or 3": what stands between a mention and a number
+#: that may go on from it.
+_GOES_ON = re.compile(
+    r"[>\])}*]{0,3},?((?: [a-z]+){0,5},? )[#(]?(\d{1,2})(?=[.,;:?!)]|\Z|\n| (?:and|or|is|are|has|in|from|when|if|while)\b)(?!\.\d|,\d{3}|:\d)"
+)
+_LINKS = frozenset(
+    [
+        "with",
+        "but",
+        "not",
+        "than",
+        "as",
+        "nor",
+        "plus",
+        "minus",
+        "then",
+        "by",
+        "to",
+        "into",
+        "against",
+        "else",
+        "versus",
+        "from",
+        "over",
+        "like",
+        "without",
+        "except",
+        "in",
+    ]
+)
+_BEFORE_LINK = _LINKS | COMPARATIVES | frozenset(
+    ["is", "are", "be", "and", "or", "more", "less", "rather", "followed", "compared", "well", "also", "either", "both", "the", "look", "looks", "similar", "same", "identical", "equal", "close", "match", "matches", "matched", "differ", "differs", "different", "looking", "instead", "of", "preceded"]
+)  # fmt: skip
+#: "Compare 1 with image 2"
+_LED_TO = re.compile(
+    r"(?<![\w.,/:-])(\d{1,2}),? (?:and|or|with|to|than|vs\.?|versus|&) (?:the )?[<\[(]?\Z"
+)
 #: "the second photo on the wall in image 1": words between the two that say where it is.
 _WITHIN = re.compile(r"((?: [a-z'-]+){0,5}) (?:in|of|on|from|within|inside)(?: the)? [<\[{(]?")
 #: "In image 1, the second photo is torn."
@@ -128,7 +167,7 @@ def unusual_names(low: str) -> Iterator[tuple[tuple[int, int], str]]:
                 break
     if ":" in low or "\n" in low or "=" in low or "\t" in low:
         for match in _SET_TO.finditer(low):
-            if _WHAT_IS_SET.search(low, max(0, match.start() - 24), match.start()):
+            if _WHAT_IS_SET.search(low, max(0, match.start() - 34), match.start()):
                 yield match.span(), "the number may name an image or be a count"
     if not low.isascii() and (found := _CIRCLED.search(low)):
         yield found.span(), "the number may name an image"
@@ -146,7 +185,7 @@ def names_in_brackets(
             m.span[0] - end < _NEAR and start - m.span[1] < _NEAR
             for m in mentions[max(0, at - 1) : at + 1]
         )
-        if near or _IMAGE_NEAR.search(low, max(0, start - _NEAR), min(len(low), end + _NEAR)):
+        if near or _IMAGE_NEAR.search(low, max(0, start - _NEAR), end + 2 * _NEAR):
             yield (start, end), "an ordinal in brackets may name an image"
 
 
@@ -156,6 +195,25 @@ def owners(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tuple[int, i
     for match in _OWNS.finditer(low):
         if named.isdisjoint((match.start(), match.end() - 2)):  # before it, before "'s"
             yield match.span(), "the number may name an image"
+
+
+def numbers_beside(
+    low: str, mentions: Sequence[Mention], n_images: int
+) -> Iterator[tuple[tuple[int, int], str]]:
+    """Bare numbers before or after a mention that may name images too: "image 1 rather than 2"."""
+    named = {part.start for mention in mentions for part in mention.parts}
+    for mention in mentions:
+        if not mention.parts[-1].words[-1:].isdigit():
+            continue
+        start, end = mention.span
+        after = _GOES_ON.match(low, end)
+        if after and after.start(2) not in named and 1 <= int(after[2]) <= n_images:
+            words = after[1].replace(",", " ").split()
+            if words and words[-1] in _LINKS and _BEFORE_LINK.issuperset(words):
+                yield (start, after.end()), "the number may name an image"
+        before = _LED_TO.search(low, max(0, start - 20), start)
+        if before and before.start(1) not in named and 1 <= int(before[1]) <= n_images:
+            yield (before.start(), end), "the number may name an image"
 
 
 def pictures_within(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tuple[int, int], str]]:
