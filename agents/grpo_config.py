@@ -20,6 +20,8 @@ from agents.importance_sampling import Level, check_setting
 from agents.lora import LoraSettings
 from agents.losses import LOSS_KINDS, LossKind
 from agents.order_schedule import SCHEDULES, ScheduleKind, order_probability
+from agents.setting_checks import check_environment, check_types, check_values
+from perl_env.argument_checks import check_truth, check_whole
 from perl_env.errors import InputError, nearest
 
 #: Settings of ``AlgorithmConfig.training`` that mean something here.
@@ -29,6 +31,16 @@ _PASSED_BY_RLLIB = ("model", "optimizer")
 #: Keys of a configuration dictionary that RLlib and Tune handle though no attribute bears their name.
 _SPECIAL_KEYS = frozenset({"multiagent", "__trial_info__", "num_workers"})
 
+
+#: Methods of ``AlgorithmConfig`` whose settings reach RLlib as they are given.
+_METHODS_OF_RLLIB = (
+    "env_runners",
+    "learners",
+    "evaluation",
+    "resources",
+    "fault_tolerance",
+    "reporting",
+)
 
 _DTYPES = ("float32", "bfloat16", "float16")
 
@@ -134,6 +146,28 @@ class GRPOConfig(AlgorithmConfig):
         return self.rl_module(model_config={**self.model_config, **settings, "path": str(path)})
 
     @override(AlgorithmConfig)
+    def environment(
+        self, env: Any = NotProvided, *, env_config: Mapping[str, Any] = NotProvided, **kwargs: Any
+    ) -> GRPOConfig:
+        """Where questions come from.
+
+        Args:
+            env: a task's name, a name that Gymnasium or Tune knows, or a class.
+            env_config: its arguments.
+            kwargs: RLlib's other settings.
+
+        Raises:
+            InputError: arguments without names, or a setting that is unknown.
+        """
+        known = settings_of("environment")
+        check_keys("environment", kwargs, known, known)
+        if env_config is not NotProvided and not isinstance(env_config, Mapping):
+            raise InputError("unusable value", where="environment, env_config",
+                             expected="arguments by their names", got=repr(env_config))  # fmt: skip
+        super().environment(env, env_config=env_config, **kwargs)
+        return self
+
+    @override(AlgorithmConfig)
     def learners(self, *, shard_weights: bool = NotProvided, **kwargs: Any) -> GRPOConfig:
         """How many learners there are, and what each holds.
 
@@ -206,10 +240,12 @@ class GRPOConfig(AlgorithmConfig):
                 then begins with a pass over its replies; without, engine and learner are taken for
                 equal.
             importance_sampling_cap: such a weight is at most this (2, as its authors').
-            minibatches: optimizer updates an epoch (released code: 128 questions in 2).
+            minibatches: optimizer updates an epoch (released code: 128 questions in 2); at most one a
+                question.
             epochs: passes over a step's rollouts.
             micro_batch_tokens: tokens that pass through the model at once, each prompt counted once
-                (``agents.collate.split_rows``); changes memory and speed, not the result.
+                (``agents.collate.split_rows``); changes memory and speed, not the result. A single
+                reply that has more passes alone.
             weight_decay: of AdamW (released code: 0.01).
             filter_groups: leave out groups whose rewards are all the same, or also those whose mean
                 reward lies outside ``(low, high)``. (The paper filters before training, §3.)
@@ -329,6 +365,7 @@ class GRPOConfig(AlgorithmConfig):
         Raises:
             InputError: a setting that cannot work.
         """
+        self._check_each_setting()
         # Said once already, so that RLlib does not advise the old API stack, which cannot do this.
         log_once(f"{self.algo_class.__name__}_on_new_api_stack")
         super().validate()
@@ -337,25 +374,17 @@ class GRPOConfig(AlgorithmConfig):
         _one_of("order_schedule", self.order_schedule, SCHEDULES)
         _one_of("engine", self.engine, KINDS)
         check_settings(self.engine, self.engine_settings)
-        for name in (
-            "orders_per_question", "rollouts_per_order", "questions_per_step", "minibatches",
-            "epochs", "micro_batch_tokens", "max_new_tokens",
-        ):  # fmt: skip
-            at_least(name, getattr(self, name), 1, whole=True)
-        at_least("async_steps", self.async_steps, 0, whole=True)
         if self.async_steps and not self.num_env_runners and not self.in_evaluation:
             raise InputError("nobody can sample while this process learns", where="async_steps",
                              expected="0, or num_env_runners of at least 1", got=self.async_steps)  # fmt: skip
-        if self.preflight_tolerance is not None:
-            at_least("preflight_tolerance", self.preflight_tolerance, 0)
-        at_least("overlong_buffer", self.overlong_buffer, 0, whole=True)
+        if self.minibatches > self.questions_per_step:
+            raise InputError("more minibatches than groups", where="minibatches",
+                             expected=f"at most questions_per_step, {self.questions_per_step}",
+                             got=self.minibatches)  # fmt: skip
         if self.overlong_buffer > self.max_new_tokens:
             raise InputError("every reply would be overlong", where="overlong_buffer",
                              expected=f"at most max_new_tokens, {self.max_new_tokens}",
                              got=self.overlong_buffer)  # fmt: skip
-        for name in ("max_refill_rounds", "clip_low", "clip_high", "kl_coefficient",
-                     "weight_decay", "temperature", "order_probability"):  # fmt: skip
-            at_least(name, getattr(self, name), 0)
         if self.order_probability > 1:
             raise InputError("not a probability", where="order_probability", expected="0 to 1",
                              got=self.order_probability)  # fmt: skip
@@ -372,12 +401,26 @@ class GRPOConfig(AlgorithmConfig):
         _ = self.model_path
         self._check_model_settings()
 
+    def _check_each_setting(self) -> None:
+        """Our own settings, and the types of RLlib's; before RLlib, whose complaints are long."""
+        check_values(self)
+        check_environment(self.env)
+        ours = {name: value for name, value in vars(GRPOConfig()).items() if value is not None}
+        defaults = {**vars(AlgorithmConfig()), **ours}
+        methods = [getattr(AlgorithmConfig, name) for name in _METHODS_OF_RLLIB]
+        names = {name for method in methods for name in _parameters(method)} & set(defaults)
+        check_types({name: getattr(self, name) for name in sorted(names)}, defaults)
+
     def _check_model_settings(self) -> None:
         settings = self.model_config
+        check_truth(settings.get("gradient_checkpointing", False), "gradient_checkpointing")
         _one_of("dtype", settings.get("dtype", "float32"), ("auto", *_DTYPES))
         if settings.get("compute_dtype") is not None:
             _one_of("compute_dtype", settings["compute_dtype"], _DTYPES)
         if settings.get("lora") is not None:
+            if not isinstance(settings["lora"], Mapping):
+                raise InputError("unusable value", where="lora", expected="settings by their names",
+                                 got=repr(settings["lora"]))  # fmt: skip
             known = [field.name for field in dataclasses.fields(LoraSettings)]
             check_keys("lora", settings["lora"], known, known)
             if self.shard_weights:
@@ -385,7 +428,7 @@ class GRPOConfig(AlgorithmConfig):
                                  expected="false beside lora", got=True)  # fmt: skip
             _ = self.lora
         if self.max_pixels is not None:
-            at_least("max_pixels", self.max_pixels, 1, whole=True)
+            check_whole(self.max_pixels, "max_pixels", 1)
         if self.shard_weights and self.grad_clip and self.grad_clip_by != "global_norm":
             raise InputError("gradients in shares are clipped together", where="grad_clip_by",
                              expected="global_norm", got=self.grad_clip_by)  # fmt: skip
@@ -428,14 +471,4 @@ def _one_of(name: str, value: Any, allowed: Collection[str]) -> None:
     if value not in allowed:
         raise InputError(
             "unknown value", where=name, expected=nearest(str(value), allowed), got=repr(value)
-        )
-
-
-def at_least(name: str, value: Any, least: int, whole: bool = False) -> None:
-    """Raise an InputError for what is no number, or a smaller one."""
-    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not number or value < least:
-        kind = "a whole number" if whole else "a number"
-        raise InputError(
-            "unusable value", where=name, expected=f"{kind} of at least {least}", got=repr(value)
         )

@@ -49,7 +49,7 @@ def check_setting(level: object, cap: float) -> None:
     if level is not False and level not in LEVELS:
         raise InputError("unknown value", where="importance_sampling",
                          expected=f"one of {', '.join(LEVELS)}, or false", got=repr(level))  # fmt: skip
-    if not isinstance(cap, (int, float)) or isinstance(cap, bool) or cap < 1:
+    if not isinstance(cap, (int, float)) or isinstance(cap, bool) or not cap >= 1:
         raise InputError("unusable value", where="importance_sampling_cap",
                          expected="a number of at least 1", got=repr(cap))  # fmt: skip
 

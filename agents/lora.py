@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from agents.weights import array_to_tensor, load_tensors, tensor_to_array
+from perl_env.argument_checks import check_number, check_whole
 from perl_env.errors import InputError
 
 _ADAPTER = "default"
@@ -33,7 +34,7 @@ class LoraSettings:
         seed: of the adapters' first values.
 
     Raises:
-        InputError: a rank that is no positive number.
+        InputError: a rank or an alpha that is no positive number.
     """
 
     rank: int = 16
@@ -42,10 +43,9 @@ class LoraSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.rank, int) or self.rank < 1:
-            raise InputError(
-                "unusable rank", where="lora.rank", expected="at least 1", got=self.rank
-            )
+        check_whole(self.rank, "lora.rank", 1)
+        check_number(self.alpha, "lora.alpha", above=0)
+        check_whole(self.seed, "lora.seed", 0)
 
     @property
     def scaling(self) -> float:

@@ -1,7 +1,7 @@
 """From a YAML file to a configured run: sections are ``GRPOConfig``'s methods, keys their arguments.
 
 run: {steps: 100, seed: 0}
-environment: {env: "perl_env:perl/Shapes-v0", env_config: {split: train}}  # or env: "task: 22, task: 36"
+environment: {env: "perl_env:perl/Shapes-v0", env_config: {split: train}}  # or a folder, or "task: 22, task: 36"
 pretrained: {path: models/Qwen2.5-VL-7B-Instruct}
 training: {lr: 1.0e-6, orders_per_question: 2}
 env_runners: {num_env_runners: 4, max_new_tokens: 2048}
@@ -20,8 +20,11 @@ from typing import Any
 
 import yaml
 
-from agents.grpo_config import GRPOConfig, at_least, check_keys, settings_of
+from agents.grpo_config import GRPOConfig, check_keys, settings_of
+from agents.setting_checks import registered
+from perl_env.argument_checks import check_number, check_whole
 from perl_env.errors import InputError
+from perl_env.registration import TASKS
 from perl_env.tasks.mixture import parse_mixture
 
 #: Methods of ``GRPOConfig`` that may be sections, in the order in which they are called.
@@ -50,14 +53,9 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("seed", 0), ("checkpoint_every", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InputError("unusable value", where=f"run.{name}",
-                                 expected=f"a whole number of at least {least}", got=repr(value))  # fmt: skip
-        memory = self.device_memory_gib
-        if memory is not None and not (isinstance(memory, (int, float)) and memory > 0):
-            raise InputError("unusable value", where="run.device_memory_gib",
-                             expected="a number above 0", got=repr(memory))  # fmt: skip
+            check_whole(getattr(self, name), f"run.{name}", least)
+        if self.device_memory_gib is not None:
+            check_number(self.device_memory_gib, "run.device_memory_gib", above=0)
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
     for section in SECTIONS:
         if keys := settings.get(section):
             if section == "environment":
-                keys = _with_mixture(keys)
+                keys = _with_task(keys)
             if section == "evaluation":
                 keys = _checked_evaluation(keys)
             if section in ("training", "env_runners"):
@@ -152,13 +150,22 @@ def config_from_dict(settings: Mapping[str, Any]) -> Run:
     return Run(run, config)
 
 
-def _with_mixture(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The environment's settings; ``env: "task: weight, task: weight"`` is that of a mixture."""
+def _with_task(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment's settings; a folder, or "task: weight, task: weight", is the task that loads it."""
     keys = dict(keys)
-    env = keys.get("env")
-    if isinstance(env, str) and (weights := parse_mixture(env)) is not None:
+    env, given = keys.get("env"), keys.get("env_config")
+    if given is None:
+        keys.pop("env_config", None)
+    elif not isinstance(given, Mapping):
+        return keys  # refused where it is set
+    if not isinstance(env, str) or env.removeprefix("perl_env:") in TASKS or registered(env):
+        return keys
+    if Path(env).is_dir():
+        keys["env"] = "perl_env:perl/Folder-v0"
+        keys["env_config"] = {"path": str(Path(env).absolute())} | dict(given or {})
+    elif (weights := parse_mixture(env)) is not None:
         keys["env"] = "perl_env:perl/Mixture-v0"
-        keys["env_config"] = {"tasks": weights} | (keys.get("env_config") or {})
+        keys["env_config"] = {"tasks": weights} | dict(given or {})
     return keys
 
 
@@ -166,13 +173,13 @@ def _checked_evaluation(keys: Mapping[str, Any]) -> dict[str, Any]:
     """The evaluation's settings; its environment, too, may be a mixture."""
     interval, changed = keys.get("evaluation_interval"), keys.get("evaluation_config")
     if interval is not None:
-        at_least("evaluation.evaluation_interval", interval, 0, whole=True)
+        check_whole(interval, "evaluation.evaluation_interval", 0)
     if changed is None:
         return dict(keys)
     if not isinstance(changed, Mapping):
         raise InputError("section without keys", where="evaluation.evaluation_config",
                          expected="key: value lines", got=changed)  # fmt: skip
-    return {**keys, "evaluation_config": _with_mixture(changed)}
+    return {**keys, "evaluation_config": _with_task(changed)}
 
 
 def _check_section(section: str, keys: Any) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import ray
+import torch
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.tune.trainable import trainable
 
@@ -30,6 +31,7 @@ from agents.model_shape import read_model_shape
 from agents.preflight import PreflightReport
 from agents.run_budget import Budget, Workload, count_budget, device_bytes
 from agents.run_config import Run
+from agents.setting_checks import check_gpus
 from perl_env.errors import InputError
 from perl_env.questions import QuestionSource
 from perl_env.registration import make_env
@@ -86,6 +88,8 @@ def check_budget(run: Run) -> Budget:
         InputError: it cannot fit.
     """
     source = _check_environment(run)
+    if (there := _count_gpus()) is not None:
+        check_gpus(run.config, there)
     # Of tasks that are not ours nothing is known before they are asked.
     images, pixels = getattr(source, "max_images", 4), getattr(source, "max_pixels", 1024 * 1024)
     budget = count_budget(run.config, Workload(images, pixels))
@@ -101,7 +105,7 @@ def dry_run(run: Run) -> PreflightReport:
     Raises:
         InputError: the run could not start, or engine and learner disagree (``PreflightError``).
     """
-    _check_environment(run)
+    check_budget(run)
     with tempfile.TemporaryDirectory() as scratch, ray_results_in(Path(scratch)), started_ray(run):
         algorithm: GRPO = run.config.build_algo()  # type: ignore[assignment]
         try:
@@ -110,6 +114,13 @@ def dry_run(run: Run) -> PreflightReport:
             algorithm.stop()
     report.check()
     return report
+
+
+def _count_gpus() -> float | None:
+    """How many GPUs Ray has, or will have; None where it runs elsewhere and was not asked yet."""
+    if ray.is_initialized():
+        return ray.cluster_resources().get("GPU", 0)
+    return None if os.environ.get("RAY_ADDRESS") else torch.cuda.device_count()
 
 
 def _check_environment(run: Run) -> QuestionSource | None:
@@ -121,6 +132,9 @@ def _check_environment(run: Run) -> QuestionSource | None:
 
 def _questions_of(config: AlgorithmConfig) -> QuestionSource | None:
     env, settings = config.env, dict(config.env_config)
+    if env is None:
+        raise InputError("nothing to train on", where="environment, env",
+                         expected="a task's name, a folder or a mixture", got="none")  # fmt: skip
     if isinstance(env, str) and env.removeprefix("perl_env:").startswith("perl/"):
         source = make_env(env.removeprefix("perl_env:"), **settings).source
         for how in ("excluded", "malformed"):

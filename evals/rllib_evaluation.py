@@ -24,12 +24,12 @@ from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, EVALUATION_RESULTS, NUM_
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
 from agents.engines.base import SamplingParams
-from agents.grpo_config import at_least
 from evals.harness import ask
 from evals.metric import mean
 from evals.metrics import per_question
 from evals.plan import make_plan
 from evals.table import Row, build_table
+from perl_env.argument_checks import check_number, check_whole
 from perl_env.errors import InputError
 
 #: Where RLlib's results hold the metrics, below "evaluation".
@@ -67,9 +67,9 @@ class OrderRobustness:
 
     def __post_init__(self) -> None:
         for name, least in (("limit", 1), ("orders", 1), ("repeats", 1), ("seed", 0), ("prompts_per_call", 1)):  # fmt: skip
-            at_least(f"{ORDER_ROBUSTNESS}.{name}", getattr(self, name), least, whole=True)
+            check_whole(getattr(self, name), f"{ORDER_ROBUSTNESS}.{name}", least)
         if self.temperature is not None:
-            at_least(f"{ORDER_ROBUSTNESS}.temperature", self.temperature, 0)
+            check_number(self.temperature, f"{ORDER_ROBUSTNESS}.temperature", 0)
         if not isinstance(self.instruction, str | None):
             raise InputError("unusable value", where=f"{ORDER_ROBUSTNESS}.instruction",
                              expected="text", got=repr(self.instruction))  # fmt: skip

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agents.run_config import apply_overrides, config_from_dict, load_run
+from agents.training import check_budget
 from perl_env.errors import InputError
 
 SETTINGS = {
@@ -35,6 +36,42 @@ def test_a_mixture_is_written_where_a_task_is():
     }
     with pytest.raises(InputError, match="part of a mixture without a weight"):
         config_from_dict({**SETTINGS, "environment": {"env": "perl/Shapes-v0: 22, perl/Digits-v0"}})
+
+
+def test_a_folder_is_written_where_a_task_is(tmp_path, monkeypatch):
+    (tmp_path / "json").mkdir()
+    monkeypatch.chdir(tmp_path)  # a folder may be named as a module is
+    config = config_from_dict({**SETTINGS, "environment": {"env": "json"}}).config
+    assert config.env == "perl_env:perl/Folder-v0"
+    assert config.env_config == {"path": str(tmp_path / "json")}
+    mixed = {**SETTINGS, "environment": {"env": "json: 2, perl/Shapes-v0: 1"}}
+    assert config_from_dict(mixed).config.env_config["tasks"]["json"] == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"environment": {"env": "bad"}}, "unknown task: environment, env: expected one of perl/"),
+        ({"environment": {"env": "perl/Shpes-v0"}}, r"expected 'perl/Shapes-v0' \(the nearest\)"),
+        ({"environment": {"env": "perl/Shapes-v0", "env_config": 7}}, "env_config: expected arg"),
+        ({"learners": {"num_learners": "abc"}}, "num_learners: expected"),
+        ({"env_runners": {"num_env_runners": "abc"}}, "num_env_runners: expected"),
+        ({"run": {"device_memory_gib": True}}, "run.device_memory_gib: expected"),
+        ({"run": {"steps": 1.0}}, "run.steps: expected"),
+    ],
+)
+def test_values_of_another_type_are_told_in_one_line(settings, message):
+    with pytest.raises(InputError, match=message) as caught:
+        config_from_dict({**SETTINGS, **settings})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_without_a_task_or_with_too_few_gpus_does_not_start(ray_session):
+    embedded = {**SETTINGS, "pretrained": {"path": "embedded"}}
+    with pytest.raises(InputError, match="nothing to train on"):
+        check_budget(config_from_dict({**embedded, "environment": {}}))
+    with pytest.raises(InputError, match="not enough GPUs: num_gpus_per_learner"):
+        check_budget(config_from_dict({**embedded, "learners": {"num_gpus_per_learner": 99}}))
 
 
 def test_defaults_are_the_papers():
