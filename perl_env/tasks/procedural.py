@@ -161,7 +161,7 @@ def _chosen_kinds(kinds: Mapping[str, Kind], chosen: str | Sequence[str] | None)
     names = [chosen] if isinstance(chosen, str) else chosen
     if not isinstance(names, Iterable) or not (names := list(names)):
         raise InputError("no kinds", where="kinds",
-                         expected=f"of {', '.join(kinds)}; all where it is left out", got=repr(chosen))  # fmt: skip
+                         expected=f"some of {', '.join(kinds)}; all where it is left out", got=repr(chosen))  # fmt: skip
     for name in names:
         if name not in tuple(kinds):  # a tuple takes what no dictionary does
             raise InputError(
