@@ -25,6 +25,9 @@ def load_model(path: str | Path, dtype: str = "auto", attention: str = "sdpa") -
     from transformers import AutoModelForImageTextToText
 
     path = model_folder(path)
+    if dtype != "auto" and not isinstance(getattr(torch, str(dtype), None), torch.dtype):
+        raise InputError("unknown dtype", where="dtype",
+                         expected='"auto", "float32", "bfloat16" or another of torch', got=repr(dtype))  # fmt: skip
     try:
         model = AutoModelForImageTextToText.from_pretrained(
             str(path),

@@ -194,11 +194,14 @@ def evaluate(
     ray: Annotated[
         int, typer.Option(min=0, help="Share the work among so many copies of the model over Ray.")
     ] = 0,
+    name: Annotated[
+        str, typer.Option(help="What reports call the run; by default the model's name.")
+    ] = "",
     task_settings: TaskSettings = None,
 ) -> None:
     """Measure a model's order-robustness; the same command continues a run that was stopped."""
     quiet()
-    from agents.engines import SamplingParams
+    from agents.engines import WITHOUT_EFFECT, SamplingParams
     from evals.harness import run_evaluation
     from evals.report import summary_table
     from evals.task_statistics import reasons_left_out, tell_left_out
@@ -213,7 +216,8 @@ def evaluate(
     if dry_run:
         show_cost(model, questions, orders, repeats, seed, strict, max_new_tokens, instruction)
         return
-    settings = {"max_images": source.max_images, **key_values(engine_settings, "--engine-set")}
+    given = key_values(engine_settings, "--engine-set")
+    settings = {"max_images": source.max_images, **given}
     with (
         progress_display() as show,
         evaluation_engine(model, ray, engine_kind, settings) as engine,
@@ -222,8 +226,9 @@ def evaluate(
             engine, questions, out, orders=orders, repeats=repeats,
             sampling=SamplingParams(temperature, max_new_tokens, seed), instruction=instruction, seed=seed,
             progress=lambda done, total: show("replies", done, total),
-            model=model, task=task, tasks=tasks, questions_from=where | {"limit": limit},
+            model=model, name=name, task=task, tasks=tasks, questions_from=where | {"limit": limit},
             rows_left_out=reasons_left_out(source), strict=strict,
+            engine_settings={name: value for name, value in given.items() if name not in WITHOUT_EFFECT},
         )  # fmt: skip
     console.print(summary_table(result.with_tasks()))
     console.print(f"report: {out / 'report.html'}", markup=False, highlight=False)

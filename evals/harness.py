@@ -133,6 +133,19 @@ def evaluate(
     return EvaluationResult(name or engine.name, table, plan.questions, plan.excluded)
 
 
+def run_name(model: str, engine: Engine) -> str:
+    """What a run is called that was given no name: the model's, without where it lies."""
+    if "://" in model:
+        return (served_model(engine) or model.partition("#")[2] or model).rpartition("/")[2]
+    return Path(model).name or engine.name
+
+
+def served_model(engine: Engine) -> str | None:
+    """The model that answers at an address, as it was found out; None for other engines."""
+    model = getattr(engine, "model", None)
+    return model if isinstance(model, str) else None
+
+
 def run_evaluation(
     engine: Engine,
     questions: Sequence[Question],
@@ -150,6 +163,7 @@ def run_evaluation(
     name: str = "",
     questions_from: Mapping[str, Any] | None = None,
     rows_left_out: Mapping[str, int] | None = None,
+    engine_settings: Mapping[str, Any] | None = None,
     prompts_per_call: int = 64,
     strict: bool = False,
     report: bool = True,
@@ -175,6 +189,7 @@ def run_evaluation(
         questions_from: the arguments of ``perl_env.load_questions`` that gave the questions, from
             which a later report gets their pictures.
         rows_left_out: of the data, by reason, for the record.
+        engine_settings: those that replies depend on; a run is not continued with others.
         prompts_per_call: how many prompts the engine is given at a time.
         strict: an error instead of an exclusion.
         report: also write ``report.html``.
@@ -184,13 +199,14 @@ def run_evaluation(
         EvaluationStoppedError: the engine failed; what it had answered is kept.
     """
     plan = make_plan(questions, orders, repeats, seed, strict)
-    name = name or Path(model).name or engine.name
+    name = name or run_name(model, engine)
     config = {
         "name": name, "model": model or engine.name, "model_fingerprint": model_fingerprint(model) if model else None, "engine": engine.name, "task": task,
         "seed": seed, "orders": orders, "repeats": repeats,
         "sampling": dataclasses.asdict(sampling), "instruction": instruction,
         "questions": len(questions), "questions_digest": questions_digest(questions),
         "questions_from": dict(questions_from or {}), "planned_replies": len(plan.places),
+        "served_model": served_model(engine), "engine_settings": dict(engine_settings or {}) or None,
     }  # fmt: skip
     with RunDirectory(out_dir, config) as directory:
         rows = {place_of(row): row for row in directory.rows}

@@ -69,6 +69,9 @@ class RunDirectory:
         except (FileExistsError, NotADirectoryError):
             raise InputError("run directory is no folder", where="out", expected="a folder",
                              got=self.path) from None  # fmt: skip
+        except OSError as error:
+            raise InputError("run directory cannot be made", where=str(self.path),
+                             expected="a folder that may be written", got=error) from None  # fmt: skip
         self._lock = filelock.FileLock(self.path / LOCK, timeout=0)
         try:
             self._lock.acquire()

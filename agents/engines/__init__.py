@@ -11,11 +11,19 @@ from agents.engines.base import Engine, Prompt, Reply, SamplingParams, Trainable
 from perl_env.errors import InputError, nearest
 
 __all__ = [
-    "KINDS", "Engine", "Prompt", "Reply", "SamplingParams", "TrainableEngine", "check_settings",
+    "KINDS", "WITHOUT_EFFECT", "Engine", "Prompt", "Reply", "SamplingParams", "TrainableEngine", "check_settings",
     "make_engine",
 ]  # fmt: skip
 
 KINDS = ("transformers", "vllm", "openai")
+#: Settings on which no reply depends: where and how fast it is made, and how it is sent.
+WITHOUT_EFFECT = frozenset(
+    {
+        "device", "max_batch_rows", "max_images", "tensor_parallel_size", "gpu_memory_utilization",
+        "cache_gib", "share_gpu", "concurrency", "timeout", "requests_per_minute", "max_retries",
+        "key_variable",
+    }
+)  # fmt: skip
 
 
 def make_engine(

@@ -26,10 +26,13 @@ from agents.engines.http_retry import (
     pause,
     retry_after_seconds,
 )
+from perl_env.argument_checks import check_number, check_whole
 from perl_env.errors import InputError, shorten
 
 #: Names the environment variable with the key where nothing else does.
 KEY_VARIABLE = "OPENAI_API_KEY"
+#: A key of at least so many characters is one; local servers take any short word.
+_SECRET_LENGTH = 12
 #: Statuses that another attempt may mend, beside those of the server's own faults (500 and more).
 _TRANSIENT = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
@@ -69,12 +72,8 @@ class Endpoint:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InputError("not an HTTP address", where="url",
                              expected="such as http://localhost:8000/v1", got=repr(self.url))  # fmt: skip
-        if not self.timeout > 0:
-            raise InputError("no time for an answer", where="timeout",
-                             expected="more than 0 seconds", got=self.timeout)  # fmt: skip
-        if self.concurrency < 1:
-            raise InputError("no requests at a time", where="concurrency", expected="at least 1",
-                             got=self.concurrency)  # fmt: skip
+        check_number(self.timeout, "timeout", above=0)
+        check_whole(self.concurrency, "concurrency", 1)
 
     def key(self) -> str | None:
         """The key; ``None`` where the environment has none and nothing was said about it.
@@ -182,7 +181,7 @@ class ChatClient:
         if response.status_code != httpx2.codes.OK:
             raise self._refusal(response)
         try:
-            return read(json.loads(response.content))
+            return read(self._without_secret(json.loads(response.content)))
         except (ValueError, RecursionError):
             got = shorten(response.text, 80)
             raise TransientError(f"broken JSON in the answer: {got!r}") from None
@@ -214,6 +213,18 @@ class ChatClient:
     def _without_key(self, text: str) -> str:
         """What others said may repeat the key."""
         return text.replace(self._key, "…") if self._key else text
+
+    def _without_secret(self, answer: Any) -> Any:
+        """An answer in which no text repeats the key; a short one such as "EMPTY" is no secret."""
+        if self._key is None or len(self._key) < _SECRET_LENGTH:
+            return answer
+        if isinstance(answer, str):
+            return self._without_key(answer)
+        if isinstance(answer, list):
+            return [self._without_secret(part) for part in answer]
+        if isinstance(answer, dict):
+            return {name: self._without_secret(part) for name, part in answer.items()}
+        return answer
 
 
 class RefusedError(InputError):

@@ -27,6 +27,11 @@ def test_a_folder_that_is_not_there_is_told():
         model_folder("nowhere")
 
 
+def test_a_precision_that_is_none_is_told():
+    with pytest.raises(InputError, match="unknown dtype: dtype: expected .* got 'foo'"):
+        load_model(EMBEDDED, "foo")
+
+
 def test_it_answers_in_form_knows_the_tasks_in_part_and_prefers_the_first_images():
     kinds = ["smallest"]
     questions = load_questions("perl/Digits-v0", limit=60, kinds=kinds, seed=11)

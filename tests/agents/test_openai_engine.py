@@ -193,6 +193,17 @@ def test_the_key_is_in_no_reply_and_no_broken_answer(server, connect, monkeypatc
         connect(server, retries=0, key_variable="MY_KEY").generate([Prompt((), "?")])
     assert KEY not in "".join(traceback.format_exception(caught.value))
     assert server.keys == [f"Bearer {KEY}"]
+    server.fault_of = lambda body: None
+    server.reply = lambda body, index: f"your key is {KEY}"
+    [[reply]] = connect(server, key_variable="MY_KEY").generate([Prompt((), "?")])
+    assert reply.text == "your key is …"
+
+
+def test_what_a_local_server_takes_for_a_key_may_stand_in_replies(server, connect, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "EMPTY")
+    server.reply = lambda body, index: "the box is EMPTY"
+    [[reply]] = connect(server, key_variable="MY_KEY").generate([Prompt((), "?")])
+    assert reply.text == "the box is EMPTY"
 
 
 def test_a_key_that_was_asked_for_has_to_be_there(monkeypatch):
@@ -213,7 +224,9 @@ def test_a_key_that_was_asked_for_has_to_be_there(monkeypatch):
         ("http:///v1", {}, "not an HTTP address"),
         ("http://localhost/v1", {"concurrency": 0}, "at least 1"),
         ("http://localhost/v1", {"requests_per_minute": 0}, "more than 0"),
-        ("http://localhost/v1", {"timeout": 0}, "more than 0 seconds"),
+        ("http://localhost/v1", {"timeout": 0}, "finite number above 0"),
+        ("http://localhost/v1", {"timeout": None}, "finite number above 0"),
+        ("http://localhost/v1", {"concurrency": "abc"}, "whole number of at least 1"),
         ("http://localhost/v1", {"max_retries": -1}, "at least 0"),
         ("http://localhost/v1", {"temprature": 1}, "unknown setting"),
     ],

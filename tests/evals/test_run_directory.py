@@ -150,6 +150,7 @@ def test_a_line_that_is_json_but_no_reply_is_told(tmp_path: Path) -> None:
         ({"orders": 3}, "orders"),
         ({"repeats": 1}, "repeats"),
         ({"model": "other"}, "model"),
+        ({"engine_settings": {"dtype": "bfloat16"}}, "engine_settings"),
         ({"instruction": "Answer."}, "instruction"),
         ({"questions": QUESTIONS[:3]}, "questions"),
         ({"questions": [*QUESTIONS[:5], which_image("q5", 0)]}, "questions_digest"),
@@ -217,6 +218,23 @@ def test_a_killed_process_gives_back_the_lock_and_loses_nothing(tmp_path: Path) 
         child.communicate()
     with RunDirectory(tmp_path, {"model": "m"}) as directory:
         assert [row["reply"] for row in directory.rows] == ["kept"]
+
+
+def test_another_model_at_the_same_address_is_another_run(tmp_path: Path) -> None:
+    engine = PolicyEngine(look)
+    engine.model = "served-a"
+    address = {"model": "http://localhost:1/v1"}
+    run_evaluation(engine, QUESTIONS, tmp_path / "named", orders=1, repeats=1, **address)
+    assert read_config(tmp_path / "named")["name"] == "served-a"
+    run_evaluation(engine, QUESTIONS, tmp_path, orders=1, repeats=1, name="n", **address)
+    engine.model = "served-b"
+    with pytest.raises(InputError, match="served_model"):
+        run_evaluation(engine, QUESTIONS, tmp_path, orders=1, repeats=1, name="n", **address)
+
+
+def test_a_path_that_cannot_be_made_is_told() -> None:
+    with pytest.raises(InputError, match="cannot be made"):
+        RunDirectory("/proc/nowhere", {})
 
 
 def test_a_refused_folder_is_not_left_locked(tmp_path: Path) -> None:
