@@ -28,7 +28,7 @@ def test_a_folder_that_is_not_there_is_told():
 
 
 def test_a_precision_that_is_none_is_told():
-    with pytest.raises(InputError, match="unknown dtype: dtype: expected .* got 'foo'"):
+    with pytest.raises(InputError, match="unknown dtype"):
         load_model(EMBEDDED, "foo")
 
 
