@@ -21,6 +21,7 @@ from perl_env.mentions.grammar import (
     VIEW,
     any_of,
 )
+from perl_env.mentions.leftovers import leftover_numbers, leftover_ordinals, leftover_sides
 from perl_env.mentions.parts import Mention, say_pair
 from perl_env.mentions.unusual_names import (
     names_in_brackets,
@@ -201,8 +202,10 @@ class ImplicitOrder(Findings):
             if _may_have(low, _NEIGHBOURS) and (found := _NEIGHBOUR.search(low)):
                 self._doubt(*found.span(), "it depends on which images are neighbours")
             self._check_rows()
-        if self.n == 2 and ("left" in low or "right" in low) and _may_have(low, _SIDES):
-            self._check_sides()
+        if self.n == 2 and ("left" in low or "right" in low):
+            if _may_have(low, _SIDES):
+                self._check_sides()
+            self._check_leftover_sides()
 
     def _check_unusual_names(self) -> None:
         """Doubts names of images that no form knows."""
@@ -214,6 +217,8 @@ class ImplicitOrder(Findings):
             found += owners(low, mentions)
         if mentions:
             found += numbers_beside(low, mentions, self.n)
+            found += leftover_numbers(low, mentions, self.n)
+            found += leftover_ordinals(low, mentions)
         if len(mentions) > 1:
             found += pictures_within(low, mentions)
         if self.n == 2 and ("left" in low or "right" in low):
@@ -269,6 +274,12 @@ class ImplicitOrder(Findings):
             self._doubt(*found.span(), "it may mean an image by its side")
         if any(_SIDE_WORD.search(m.words.lower()) for m in self.mentions):
             self._check_bare_sides()
+
+    def _check_leftover_sides(self) -> None:
+        """Doubts sides of two that may go on from a mention of the left or right image."""
+        if any(_SIDE_WORD.search(m.words.lower()) for m in self.mentions):
+            for span, reason in leftover_sides(self.low, self.mentions):
+                self._doubt(*span, reason)
 
     def _pairs(self) -> list[Mention]:
         """The mentions of pairs of images."""

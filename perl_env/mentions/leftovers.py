@@ -1,0 +1,138 @@
+"""Numbers, ordinals and sides beside a mention that may name images without saying so.
+
+"Images 1 and 2 show the kitchen; 3 and 4 show the bath": only the first two would be rewritten. Each
+such word is doubted where what follows it leaves no noun that it could count or belong to.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from perl_env.mentions.grammar import IMAGE, any_of
+from perl_env.mentions.parts import Mention, number_value
+from perl_env.mentions.words import NUMBERS, ORDINALS
+
+Found = tuple[tuple[int, int], str]
+
+_VERBS = (
+    "is", "are", "was", "were", "isn't", "aren't", "has", "have", "had", "do", "does", "did", "don't", "doesn't",
+    "can", "could", "will", "would", "should", "shows?", "showing", "showed", "depicts?", "contains?",
+    "displays?", "features?", "looks?", "looked", "appears?", "seems?", "match(?:es)?", "differs?", "come", "comes", "follows?",
+)  # fmt: skip
+_LINKS = (
+    "and", "or", "but", "nor", "in", "from", "with", "than", "as", "on", "at", "by", "when", "while",
+    "whereas", "if", "then", "vs", "versus", "both", "also", "only", "not", "respectively", "who", "which",
+    "that", "because", "although", "to", "can", "instead", "rather", "compared", "where", "apart", "except",
+)  # fmt: skip
+#: What may follow a name of an image, and no number that counts.
+_ENDS = (
+    rf"(?=['’]s\b|\s*(?:[.,;:?!)\]=]|\Z|\n|&|/ ?\d)|\s+(?:{'|'.join((*_VERBS, *_LINKS))})(?!\w))"
+)
+_STOPS = rf"(?:{'|'.join((*_VERBS, *_LINKS))})(?!\w)"
+_NUMBER_WORDS = any_of(NUMBERS[1:10])
+_ORDINAL_WORDS = rf"{any_of(ORDINALS)}|last|\d{{1,2}}(?:st|nd|rd|th)"
+#: "2 and 3 dogs", "the first and the second row": what both belong to comes behind the second.
+_SHARED_NOUN = rf"(?!,? (?:and|or|to) (?:the )?(?:{_ORDINAL_WORDS}|{_NUMBER_WORDS}|\d{{1,2}}) (?!{_STOPS})[a-z])"
+_NUMBER = re.compile(
+    rf"(?<![\w.,:/$€£%=+*^<>→\[-])(?<![=+*×−–] )(?:\d{{1,2}}(?![\w%°]|[.,:/]\d)|(?:{_NUMBER_WORDS})(?!\w)){_SHARED_NOUN}{_ENDS}"
+)
+#: Before a number that is no image's: "step 2", "at least 2", "there are 2", "the two", "x is 2".
+_NO_IMAGE = re.compile(
+    r"(?:(?<!\w)(?:steps?|questions?|tables?|figures?|parts?|pages?|options?|choices?|cases?|levels?|class|grades?|rows?"
+    r"|columns?|lines?|players?|numbers?|no\.|rooms?|exits?|routes?|chapters?|sections?|problems?|items?|types?"
+    r"|phases?|days?|weeks?|months?|years?|ranks?|teams?|groups?|points?|nodes?|times?|least|most|exactly|about"
+    r"|roughly|equals?|equal to|total(?:s|ing)?|the|these|those|all|other|any|there (?:are|is|were|was)|age[ds]?|scale|ratio"
+    r"|panels?|charts?|graphs?|plots?|diagrams?|maps?|frames?|slides?|views?|scenes?|sets?|sizes?|scores?|answers?"
+    r"|labell?ed|marked|numbered|digits?|shows?|has|have|contains?|displays?|depicts?|features?|sees?|value|count|sum|up to|max(?:imum)?|min(?:imum)?)|[∠△#]) ?\Z"
+)
+_LIST_NUMBER = re.compile(r"(?:\A|\n)[ \t]*\(?\Z")
+_BRACKETS = re.compile(r"\[[^\]\n]*\]|\(\s*-?\d+(?:\s*,\s*-?\d+)*\s*\)")
+_ORDINAL = re.compile(
+    rf"(?:(?<=\bthe )|(?<=\band )|(?<=\bor )|(?<=[.;] )|(?<=, ))(?:{_ORDINAL_WORDS})(?: (?:{_NUMBER_WORDS}|\d))?(?:['’]s)?(?! to\b){_SHARED_NOUN}{_ENDS}"
+)
+#: "Image 1: <image>", a label that is no mention; "image 1 of 3"
+_LABELS = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?[ #(]{{0,2}}\Z")
+#: "first, look at …", "the last in the row", "the first that …"
+_NO_SLOT = re.compile(r"(?:,| that\b| who\b| which\b| to\b)")
+_SIDE = re.compile(
+    rf"(?<![\w-])(?:left|right)(?![\w-]){_ENDS}|(?<=\bthe )(?:left|right)['’]s"
+    r"|(?<=\b(?:on|in|at) the )(?:left|right)(?= (?:there|an?|the|one|two|three|four|five|it|he|she|they|we|you|no)\b)"
+)
+#: Before a side that is a direction or a corner: "turn left", "to the left", "lower right".
+_DIRECTION = re.compile(
+    r"(?<!\w)(?:turn\w*|fac\w+|look\w*|mov\w+|go\w*|point\w*|lean\w*|head\w*|driv\w+|walk\w*|run\w*|fly\w*|flies|face[sd]?"
+    r"|slid\w+|rotat\w+|shift\w*|tilt\w*|swip\w+|travel\w*|its|his|her|their|your|my|far|upper|lower|top|bottom|up|down|more|further|farther"
+    r"|to|toward|towards|from|all|(?:left|right)(?:,| and| or| to)|that's|that is|it is|is it|are|be) (?:the |to the |towards the |to |toward the )?\Z"
+)
+
+
+def leftover_numbers(low: str, mentions: Sequence[Mention], n_images: int) -> Iterator[Found]:
+    """Free numbers of images that there are, where a mention says one: "brighter than image 1, 2"."""
+    if not any(
+        part.words[-1:].isdigit() or _is_number_word(part.words)
+        for m in mentions
+        for part in m.parts
+    ):
+        return
+    brackets = (
+        [match.span() for match in _BRACKETS.finditer(low)] if "[" in low or "(" in low else []
+    )
+    taken = [mention.span for mention in mentions] + brackets
+    for match in _NUMBER.finditer(low):
+        start, end = match.span()
+        if any(a <= start < b for a, b in taken):
+            continue
+        value = number_value(match[0])
+        if value is None or not 1 <= value <= n_images:
+            continue
+        before = low[max(0, start - 24) : start]
+        if _NO_IMAGE.search(before) or _LABELS.search(before):
+            continue
+        if before.endswith(" of ") and any(b == start - 4 for _, b in taken):
+            continue
+        if low[end : end + 1] in (".", ")") and _LIST_NUMBER.search(low, 0, start):
+            continue
+        yield (start, end), "the number may name an image"
+
+
+def _is_number_word(words: str) -> bool:
+    return words.lower() in NUMBERS
+
+
+def leftover_ordinals(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
+    """Free ordinals that belong to no noun, beside a mention: "the first image has a car, the second a bus"."""
+    taken = [mention.span for mention in mentions]
+    for match in _ORDINAL.finditer(low):
+        start, end = match.span()
+        if any(a <= start < b for a, b in taken):
+            continue
+        if low[start - 2 : start] == ". " and low[end : end + 1] == ",":
+            continue  # "First, …"
+        if (
+            low[start - 2 : start] != "; "
+            and _NO_SLOT.match(low, end)
+            and low[start - 4 : start] != "the "
+        ):
+            continue
+        yield (start, end), "it may name an image"
+    for first, second in itertools.pairwise(mentions):
+        if (
+            not second.noun
+            and first.slots == second.slots
+            and low[first.span[1] : first.span[1] + 1] == ","
+        ):
+            yield second.span, "it may be the first of the things in that image"
+
+
+def leftover_sides(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
+    """Of two images, sides that belong to no noun, where a mention says a side."""
+    taken = [mention.span for mention in mentions]
+    for match in _SIDE.finditer(low):
+        start, end = match.span()
+        if any(a <= start < b for a, b in taken):
+            continue
+        if _DIRECTION.search(low[max(0, start - 32) : start]):
+            continue
+        yield (start, end), "it may mean an image by its side"
