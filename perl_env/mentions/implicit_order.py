@@ -21,7 +21,12 @@ from perl_env.mentions.grammar import (
     VIEW,
     any_of,
 )
-from perl_env.mentions.leftovers import leftover_numbers, leftover_ordinals, leftover_sides
+from perl_env.mentions.leftovers import (
+    leftover_denotations,
+    leftover_numbers,
+    leftover_ordinals,
+    leftover_sides,
+)
 from perl_env.mentions.parts import Mention, say_pair
 from perl_env.mentions.unusual_names import (
     names_in_brackets,
@@ -219,6 +224,7 @@ class ImplicitOrder(Findings):
             found += numbers_beside(low, mentions, self.n)
             found += leftover_numbers(low, mentions, self.n)
             found += leftover_ordinals(low, mentions)
+            found += leftover_denotations(low, mentions)
         if len(mentions) > 1:
             found += pictures_within(low, mentions)
         if self.n == 2 and ("left" in low or "right" in low):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from perl_env.mentions.grammar import IMAGE, any_of
 from perl_env.mentions.parts import Mention, number_value
-from perl_env.mentions.words import NUMBERS, ORDINALS
+from perl_env.mentions.words import DENOTATIONS, NUMBERS, ORDINALS
 
 Found = tuple[tuple[int, int], str]
 
@@ -56,6 +56,19 @@ _ORDINAL = re.compile(
 _LABELS = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?[ #(]{{0,2}}\Z")
 #: "first, look at …", "the last in the row", "the first that …"
 _NO_SLOT = re.compile(r"(?:,| that\b| who\b| which\b| to\b)")
+_DENOTED = any_of(sorted(DENOTATIONS))
+#: "the image after the lead image": what is meant is its neighbour.
+_BESIDE = re.compile(
+    rf"(?<![^\W_])(?:(?:{IMAGE})s?|ones?) (?:(?:that |which )?(?:comes?|is|was) )?(?:directly |right |immediately |just )?"
+    r"(?:after|before|following|preceding|next to|beside) (?:the )?\Z"
+)
+#: "the opening and the closing image"
+_DENOTED_BEFORE = re.compile(rf"(?<!\w)the (?:{_DENOTED})(?:,| and| or|, and|, or) (?:the )?\Z")
+#: "the lead image and the secondary"
+_DENOTED_AFTER = re.compile(rf"[^.?!;\n]{{0,40}}(?<!\w)the (?:{_DENOTED})(?: one)?{_ENDS}")
+_UNKNOWN = re.compile(
+    rf"(?<!\w)(?:tertiary|quaternary|inaugural|ultimate|antepenultimate|introductory|conclusive|(?:{any_of(ORDINALS[1:])})-last) (?:{IMAGE})s?(?!\w)"
+)
 _SIDE = re.compile(
     rf"(?<![\w-])(?:left|right)(?![\w-]){_ENDS}|(?<=\bthe )(?:left|right)['’]s"
     r"|(?<=\b(?:on|in|at) the )(?:left|right)(?= (?:there|an?|the|one|two|three|four|five|it|he|she|they|we|you|no)\b)"
@@ -124,6 +137,20 @@ def leftover_ordinals(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
             and low[first.span[1] : first.span[1] + 1] == ","
         ):
             yield second.span, "it may be the first of the things in that image"
+
+
+def leftover_denotations(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
+    """What a known name of an image is a part of: "the image after the lead image", "the opening and the last image"."""
+    for mention in mentions:
+        start, end = mention.span
+        if _BESIDE.search(low, max(0, start - 48), start) or _DENOTED_BEFORE.search(
+            low, max(0, start - 32), start
+        ):
+            yield (start, end), "it is a part of another name"
+        elif found := _DENOTED_AFTER.match(low, end):
+            yield (start, found.end()), "the second name has no noun"
+    if found := _UNKNOWN.search(low):
+        yield found.span(), "it may name an image"
 
 
 def leftover_sides(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:

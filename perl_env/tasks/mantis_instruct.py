@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from perl_env.errors import InputError
+from perl_env.mentions.leftovers import leftover_sides
 from perl_env.mentions.options import find_option_block
 from perl_env.order_class import OrderClass
 from perl_env.question import LETTERS
@@ -117,6 +118,10 @@ def _order_class(
     if kind not in MANTIS_INSTRUCT.sub_tasks or kind == "iconqa":
         return None
     declared = MANTIS_INSTRUCT.sub_tasks[kind].order_class
+    if kind == "nlvr2" and any(
+        leftover_sides(text.lower(), parse_references(text, n_images).mentions)
+    ):
+        return None  # "left" may be the left image, or a side within one
     if kind == "contrastive_caption" and not options and parse_slot(answer, n_images) is not None:
         declared = _NAMES
     found = borne_out(declared, text, options, answer, n_images)

@@ -93,6 +93,7 @@ MMIU = Benchmark(
 )
 
 _OPTION = re.compile(r"(?:^|\n)([A-Z]):\s?([^\n]+)")
+_LIST = re.compile(r"[\[(]\s*\d+(?:\s*,\s*\d+)+\s*[\])]")
 _LETTER_PLEASE = "Please answer the option directly like A,B,C,D..."
 
 
@@ -108,7 +109,8 @@ def draft(row: Row, official: bool) -> Draft:
     question = needed_text(row["question"], "question").strip()
     context = row["context"] or ""
     listed = [f"{letter}: {option}" for letter, option in zip(LETTERS, options, strict=False)]
-    context = (without_choices(context, listed) or context).strip()
+    before = without_choices(context, listed)
+    context = (context if before is None else before).strip()
     task = row["task"] or ""
     parts = (question, context) if task in _QUESTION_FIRST else (context, question)
     text = "\n".join(part for part in parts if part)
@@ -139,7 +141,8 @@ def _order_class(
         # "Give each picture a sequential index, from 0": entry j is the rank of picture j.
         lists = [parse_index_list(option) for option in options]
         are_ranks = "index" in text and all(sorted(each or ()) == list(range(n_images)) for each in lists)  # fmt: skip
-        return declared if are_ranks and n_images > 1 else None
+        # A list that is left in the text would not be rewritten with the options.
+        return declared if are_ranks and n_images > 1 and not _LIST.search(text) else None
     return borne_out(declared, text, options, "", n_images)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from perl_env.classification import classify
@@ -9,6 +10,9 @@ from perl_env.order_class import OrderClass
 from perl_env.question import Question
 from perl_env.references import mentioned_slots, parse_slot
 from perl_env.tasks.benchmark import UnusableRowError
+
+#: "Given these two images, <image_1> and <image_2>": shown, not referred to.
+_SHOWN_IN_A_ROW = re.compile(r"<image_\d+>(?:[\s,;&]*(?:and\s+)?<image_\d+>)+")
 
 
 def order_class_of(question: Question) -> OrderClass:
@@ -42,7 +46,9 @@ def borne_out(
         case OrderClass.SLOT_NAMING:
             fits = all_name_slots(options or (answer,), n_images)
         case OrderClass.REFERENTIAL:
-            fits = bool(mentioned_slots(text, n_images))
+            named = mentioned_slots(_SHOWN_IN_A_ROW.sub(" ", text), n_images)
+            # An open answer that names an image would have to be rewritten, too.
+            fits = bool(named) and bool(options or not mentioned_slots(answer, n_images))
         case OrderClass.INVARIANT:
             fits = not any(mentioned_slots(part, n_images) for part in (text, *options))
         case _:

@@ -551,6 +551,13 @@ UNCHANGED: list[tuple[str, int]] = [
 
 #: (text, number of images): every order but the identity is refused.
 UNSOUND: list[tuple[str, int]] = [
+    ("Describe the image following the opening image.", 3),
+    ("Caption the image after the lead image.", 4),
+    ("Compare the opening and the closing image.", 4),
+    ("Compare the lead image and the secondary.", 4),
+    ("Write a caption for the tertiary image, not the opening image.", 4),
+    ("the third-last image", 4),
+    ("What is the third photo on the wall in image 2?", 3),
     ("One image shows a cat, and the left photo shows a dog on the right.", 2),
     ("In the left image, what is to the right of the cup on the left?", 2),
     ("There are two dogs in the left image and one in the right.", 2),
