@@ -104,15 +104,25 @@ def variance_of_recalls(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
     return _weighed(counts, sums, _recall_variance)
 
 
-def variance_around(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
-    """The variance of recalls of drawn sums around the measured recalls: what noise alone would give."""
-    measured = counts.by_stratum(counts.terms.sum(axis=0))
-    total, weight = np.zeros(sums.shape[:-1]), np.zeros(sums.shape[:-1])
-    for (gold, right, _), (gold_0, right_0, _) in zip(counts.by_stratum(sums), measured, strict=True):  # fmt: skip
-        replies = gold.sum(-1)
-        total += replies * _variance(_recalls(gold, right) - _recalls(gold_0, right_0))
-        weight += replies
-    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+def shrunk(counts: LabelCounts, sums: np.ndarray, share: float) -> np.ndarray:
+    """Sums as they would be if only a share of the measured preferences were true; their noise stays.
+
+    Taken off are, of each label, the rest of how far its measured recall lies from the mean recall, and of
+    how much more often it was chosen than it was the gold.
+    """
+    result = sums.copy()
+    gold, right, chosen = np.split(result, 3, axis=-1)  # views
+    measured = np.split(counts.terms.sum(axis=0), 3)
+    for stratum in np.unique(counts.stratum):
+        cells = counts.stratum == stratum
+        gold_0, right_0, chosen_0 = (part[cells] for part in measured)
+        recall = _recalls(gold_0, right_0)
+        excess = np.nan_to_num(recall - np.nanmean(recall)) if gold_0.any() else 0.0
+        right[..., cells] -= (1 - share) * excess * gold[..., cells]
+        shift = chosen_0 / max(chosen_0.sum(), 1.0) - gold_0 / max(gold_0.sum(), 1.0)
+        every = chosen[..., cells].sum(-1, keepdims=True)
+        chosen[..., cells] = np.maximum(chosen[..., cells] - (1 - share) * shift * every, 0.0)
+    return result
 
 
 def choice_divergence(counts: LabelCounts, sums: np.ndarray) -> np.ndarray:
@@ -174,8 +184,8 @@ def ckld(counts: LabelCounts) -> float:
 def estimate_rstd(counts: LabelCounts, resamples: int, seed: int) -> Estimate:
     """RStd corrected for chance, with its interval."""
     squared = estimate_biased(
-        counts.terms, lambda sums: variance_of_recalls(counts, sums), resamples, seed,
-        null=lambda sums: variance_around(counts, sums),
+        counts.terms, lambda sums: variance_of_recalls(counts, sums),
+        lambda sums, share: shrunk(counts, sums, share), resamples, seed,
     )  # fmt: skip
     value, low, high = (math.sqrt(x) for x in (squared.value, squared.low, squared.high))
     return Estimate(value, low, high, squared.questions)
@@ -184,8 +194,9 @@ def estimate_rstd(counts: LabelCounts, resamples: int, seed: int) -> Estimate:
 def estimate_ckld(counts: LabelCounts, resamples: int, seed: int) -> Estimate:
     """CKLD corrected for chance, with its interval."""
     return estimate_biased(
-        counts.terms, lambda sums: choice_divergence(counts, sums), resamples, seed
-    )
+        counts.terms, lambda sums: choice_divergence(counts, sums),
+        lambda sums, share: shrunk(counts, sums, share), resamples, seed,
+    )  # fmt: skip
 
 
 # The direction of the preference: which end of the row.

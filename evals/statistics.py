@@ -108,26 +108,27 @@ def estimate_ratios(
 def estimate_biased(
     terms: np.ndarray,
     measure: Callable[[np.ndarray], np.ndarray],
+    shrink: Callable[[np.ndarray, float], np.ndarray],
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
-    null: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Estimate:
     """A squared distance made of sums over questions, corrected for what chance adds to it.
 
     The variance of measured accuracies is above the variance of the true ones, since each is measured
     with noise; resampling adds as much noise once more. So what resampling adds on average, the lift, is
-    taken off the value once and off the draws' lower end twice. Off the upper end it is taken once, as
-    small values are lifted less than that average where they are large by chance.
+    taken off the value and off the draws' upper end. The lower end is found by test inversion (Carpenter,
+    J. R. Statist. Soc. B 61, 1999): it is the least share of what was measured with which, noise added, the
+    measured value would still be reached often enough. Where that share is none, it is 0.
 
     Args:
         terms: float [Q, T], the sums' terms, one row a question.
         measure: of sums [..., T], gives numbers ≥ 0 [...], quadratic where they are small.
+        shrink: of sums [..., T] and a share, gives the sums as they would be if of what was measured that
+            share were true: of drawn sums the noise stays as it is.
         resamples: number of bootstrap draws.
         seed: of the draws.
         level: confidence level.
-        null: of drawn sums, gives what the measure would be if the true one were 0. Where the measured
-            value is within the level's reach of these, the interval begins at 0.
     """
     value = float(measure(terms.sum(axis=0)))
     if np.isnan(value):
@@ -136,12 +137,28 @@ def estimate_biased(
     draws = measure(sums)
     lift = float(np.nanmean(draws)) - value
     corrected = max(value - lift, 0.0)
-    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    low = max(float(low) - 2 * lift, 0.0)
-    if null is not None and value <= np.nanquantile(null(sums), (1 + level) / 2):
-        low = 0.0
+    high = float(np.nanquantile(draws, (1 + level) / 2))
+    share = _least_share(lambda share: measure(shrink(sums, share)), value, (1 - level) / 2)
+    low = float(measure(shrink(terms.sum(axis=0), share))) if share else 0.0
     questions = int((terms != 0).any(axis=1).sum())
-    return Estimate(corrected, min(low, corrected), max(float(high) - lift, corrected), questions)
+    return Estimate(corrected, min(low, corrected), max(high - lift, corrected), questions)
+
+
+def _least_share(
+    draws_of: Callable[[float], np.ndarray], value: float, tail: float, halvings: int = 12
+) -> float:
+    """The least share, from 0 to 1, whose draws reach ``value`` with a probability of ``tail``."""
+
+    def reached(share: float) -> bool:
+        return float(np.mean(draws_of(share) >= value)) >= tail
+
+    if reached(0.0):
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return low
 
 
 def interval(value: float, draws: np.ndarray, level: float = LEVEL) -> tuple[float, float]:

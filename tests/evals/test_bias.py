@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 
 import evals
-from evals.bias import ckld, estimate_slot_bias, rstd, slope_terms, slot_counts
+from evals.bias import (
+    choice_divergence,
+    ckld,
+    estimate_slot_bias,
+    rstd,
+    shrunk,
+    slope_terms,
+    slot_counts,
+    variance_of_recalls,
+)
 from evals.letters import (
     additive_effects,
     estimate_letter_bias,
@@ -114,6 +123,30 @@ def test_a_model_without_preference_is_told_to_have_none() -> None:
     plain, corrected = rstd(slot_counts(table)), estimate_slot_bias(table, 2000)["rstd_slot"]
     assert corrected.low == 0.0
     assert corrected.value < plain
+
+
+def test_what_is_taken_off_the_measured_preference_is_taken_off_and_no_more() -> None:
+    counts = slot_counts(options_table(0.0, 1.0, 60))
+    measured = counts.terms.sum(axis=0)
+    np.testing.assert_allclose(shrunk(counts, measured, 1.0), measured)
+    for measure in (variance_of_recalls, choice_divergence):
+        whole, half, none = (
+            float(measure(counts, shrunk(counts, measured, share))) for share in (1.0, 0.5, 0.0)
+        )
+        assert none == pytest.approx(0.0, abs=1e-4)
+        assert half == pytest.approx(whole / 4, rel=0.2)  # both are quadratic where they are small
+
+
+def test_without_preference_the_interval_begins_above_0_one_time_in_forty() -> None:
+    """No oftener, which would tell of biases that are not there; hardly less, which would hide others."""
+    rng, runs, above = np.random.default_rng(1), 200, {"rstd_slot": 0, "ckld_slot": 0}
+    for run in range(runs):
+        chosen = np.where(rng.random((60, 3)) < 0.6, np.arange(3), rng.integers(0, 3, (60, 3)))
+        rows = [(f"q{i}", s, int(chosen[i, s])) for i in range(60) for s in range(3)]
+        found = estimate_slot_bias(slots(rows, 3), 500, seed=run)
+        for name in above:
+            above[name] += found[name].low > 0
+    assert all(1 <= count <= 0.05 * runs for count in above.values()), above
 
 
 # Letters
