@@ -31,13 +31,19 @@ _ENDS = (
     rf"(?=['’]s\b|\s*(?:[.,;:?!)\]=]|\Z|\n|&|/ ?\d)|\s+(?:{'|'.join((*_VERBS, *_LINKS))})(?!\w))"
 )
 _STOPS = rf"(?:{'|'.join((*_VERBS, *_LINKS))})(?!\w)"
-_NUMBER_WORDS = any_of(NUMBERS[1:10])
+_PLAIN_NUMBERS = tuple(NUMBERS[1:10])
+_NUMBER_WORDS = any_of(_PLAIN_NUMBERS)
 _ORDINAL_WORDS = rf"{any_of(ORDINALS)}|last|\d{{1,2}}(?:st|nd|rd|th)"
 #: "2 and 3 dogs", "the first and the second row": what both belong to comes behind the second.
 _SHARED_NOUN = rf"(?!,? (?:and|or|to) (?:the )?(?:{_ORDINAL_WORDS}|{_NUMBER_WORDS}|\d{{1,2}}) (?!{_STOPS})[a-z])"
-_NUMBER = re.compile(
-    rf"(?<![\w.,:/$€£%=+*^<>→\[-])(?<![=+*×−–] )(?:\d{{1,2}}(?![\w%°]|[.,:/]\d)|(?:{_NUMBER_WORDS})(?!\w)){_SHARED_NOUN}{_ENDS}"
-)
+# What is looked for begins with letters or digits of its own: a search can then skip to them. What
+# stands before and behind is looked at afterwards.
+_DIGITS = re.compile("[0-9]{1,2}")
+_WRITTEN_NUMBER = re.compile(rf"(?:{_NUMBER_WORDS})(?!\w)")
+_AFTER_DIGITS = re.compile(rf"(?![\w%°]|[.,:/]\d){_SHARED_NOUN}{_ENDS}")
+_AFTER_WORD = re.compile(rf"{_SHARED_NOUN}{_ENDS}")
+_NOT_BEFORE_NUMBER = frozenset("_.,:/$€£%=+*^<>→[-")
+_SIGN_BEFORE_NUMBER = ("= ", "+ ", "* ", "× ", "− ", "– ")
 #: Before a number that is no image's: "step 2", "at least 2", "there are 2", "the two", "x is 2".
 _NO_IMAGE = re.compile(
     r"(?:(?<!\w)(?:steps?|questions?|tables?|figures?|parts?|pages?|options?|choices?|cases?|levels?|class|grades?|rows?"
@@ -49,9 +55,11 @@ _NO_IMAGE = re.compile(
 )
 _LIST_NUMBER = re.compile(r"(?:\A|\n)[ \t]*\(?\Z")
 _BRACKETS = re.compile(r"\[[^\]\n]*\]|\(\s*-?\d+(?:\s*,\s*-?\d+)*\s*\)")
-_ORDINAL = re.compile(
-    rf"(?:(?<=\bthe )|(?<=\band )|(?<=\bor )|(?<=[.;] )|(?<=, ))(?:{_ORDINAL_WORDS})(?: (?:{_NUMBER_WORDS}|\d))?(?:['’]s)?(?! to\b){_SHARED_NOUN}{_ENDS}"
+_ORDINAL = re.compile(rf"(?:{_ORDINAL_WORDS})(?!\w)")
+_AFTER_ORDINAL = re.compile(
+    rf"(?: (?:{_NUMBER_WORDS}|\d))?(?:['’]s)?(?! to\b){_SHARED_NOUN}{_ENDS}"
 )
+_BEFORE_ORDINAL = ("the ", " and ", " or ", ". ", "; ", ", ")
 #: "Image 1: <image>", a label that is no mention; "image 1 of 3"
 _LABELS = re.compile(rf"(?<![^\W_])(?:{IMAGE})s?[ #(]{{0,2}}\Z")
 #: "first, look at …", "the last in the row", "the first that …"
@@ -66,6 +74,21 @@ _BESIDE = re.compile(
 _DENOTED_BEFORE = re.compile(rf"(?<!\w)the (?:{_DENOTED})(?:,| and| or|, and|, or) (?:the )?\Z")
 #: "the lead image and the secondary"
 _DENOTED_AFTER = re.compile(rf"[^.?!;\n]{{0,40}}(?<!\w)the (?:{_DENOTED})(?: one)?{_ENDS}")
+_DENOTATION_PIECES = tuple(sorted(DENOTATIONS))
+_BESIDE_ENDS = tuple(
+    f"{word} {article}"
+    for word in ("after", "before", "following", "preceding", "next to", "beside")
+    for article in ("", "the ")
+)
+_UNKNOWN_PIECES = (
+    "tertiary",
+    "quaternary",
+    "inaugural",
+    "ultimate",
+    "introductory",
+    "conclusive",
+    "-last ",
+)
 _UNKNOWN = re.compile(
     rf"(?<!\w)(?:tertiary|quaternary|inaugural|ultimate|antepenultimate|introductory|conclusive|(?:{any_of(ORDINALS[1:])})-last) (?:{IMAGE})s?(?!\w)"
 )
@@ -83,44 +106,75 @@ _DIRECTION = re.compile(
 
 def leftover_numbers(low: str, mentions: Sequence[Mention], n_images: int) -> Iterator[Found]:
     """Free numbers of images that there are, where a mention says one: "brighter than image 1, 2"."""
-    if not any(
-        part.words[-1:].isdigit() or _is_number_word(part.words)
-        for m in mentions
-        for part in m.parts
-    ):
+    if not _say_a_number(mentions):
         return
-    brackets = (
-        [match.span() for match in _BRACKETS.finditer(low)] if "[" in low or "(" in low else []
-    )
-    taken = [mention.span for mention in mentions] + brackets
-    for match in _NUMBER.finditer(low):
+    taken = [mention.span for mention in mentions]
+    if "[" in low or "(" in low:
+        taken += [match.span() for match in _BRACKETS.finditer(low)]
+    for match in _candidates(low):
         start, end = match.span()
-        if any(a <= start < b for a, b in taken):
+        before, is_digits = low[start - 1 : start], match[0].isdigit()
+        if (
+            _within(start, taken)
+            or not 1 <= number_value(match[0]) <= n_images
+            or before.isalnum()
+            or before in _NOT_BEFORE_NUMBER
+            or not (_AFTER_DIGITS if is_digits else _AFTER_WORD).match(low, end)
+        ):
             continue
-        value = number_value(match[0])
-        if value is None or not 1 <= value <= n_images:
-            continue
-        before = low[max(0, start - 24) : start]
-        if _NO_IMAGE.search(before) or _LABELS.search(before):
-            continue
-        if before.endswith(" of ") and any(b == start - 4 for _, b in taken):
-            continue
-        if low[end : end + 1] in (".", ")") and _LIST_NUMBER.search(low, 0, start):
+        if _is_certainly_no_image(low, start, end, taken):
             continue
         yield (start, end), "the number may name an image"
 
 
-def _is_number_word(words: str) -> bool:
-    return words.lower() in NUMBERS
+def _say_a_number(mentions: Sequence[Mention]) -> bool:
+    for mention in mentions:
+        for part in mention.parts:
+            if part.words[-1:].isdigit() or part.words.lower() in NUMBERS:
+                return True
+    return False
+
+
+def _candidates(low: str) -> Iterator[re.Match[str]]:
+    yield from _DIGITS.finditer(low)
+    for word in _PLAIN_NUMBERS:
+        if word in low:
+            yield from _WRITTEN_NUMBER.finditer(low)
+            return
+
+
+def _within(at: int, spans: Sequence[tuple[int, int]]) -> bool:
+    for start, end in spans:  # noqa: SIM110 - any() with a generator takes several times as long
+        if start <= at < end:
+            return True
+    return False
+
+
+def _is_certainly_no_image(
+    low: str, start: int, end: int, taken: Sequence[tuple[int, int]]
+) -> bool:
+    """Whether what stands before a number says what it is: "step 2", "x = 2", "image 1 of 3"."""
+    before = low[max(0, start - 24) : start]
+    return (
+        before.endswith(_SIGN_BEFORE_NUMBER)
+        or _NO_IMAGE.search(before) is not None
+        or _LABELS.search(before) is not None
+        or (before.endswith(" of ") and any(b == start - 4 for _, b in taken))
+        or (low[end : end + 1] in (".", ")") and _LIST_NUMBER.search(low, 0, start) is not None)
+    )
 
 
 def leftover_ordinals(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
     """Free ordinals that belong to no noun, beside a mention: "the first image has a car, the second a bus"."""
     taken = [mention.span for mention in mentions]
     for match in _ORDINAL.finditer(low):
-        start, end = match.span()
-        if any(a <= start < b for a, b in taken):
+        start = match.start()
+        if _within(start, taken) or not low.endswith(_BEFORE_ORDINAL, max(0, start - 5), start):
             continue
+        after = _AFTER_ORDINAL.match(low, match.end())
+        if after is None:
+            continue
+        end = after.end()
         if low[start - 2 : start] == ". " and low[end : end + 1] == ",":
             continue  # "First, …"
         if (
@@ -141,16 +195,25 @@ def leftover_ordinals(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
 
 def leftover_denotations(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
     """What a known name of an image is a part of: "the image after the lead image", "the opening and the last image"."""
+    has_denotation = _may_have(low, _DENOTATION_PIECES)
     for mention in mentions:
         start, end = mention.span
-        if _BESIDE.search(low, max(0, start - 48), start) or _DENOTED_BEFORE.search(
-            low, max(0, start - 32), start
-        ):
+        if (
+            low.endswith(_BESIDE_ENDS, max(0, start - 16), start)
+            and _BESIDE.search(low, max(0, start - 48), start)
+        ) or (has_denotation and _DENOTED_BEFORE.search(low, max(0, start - 32), start)):
             yield (start, end), "it is a part of another name"
-        elif found := _DENOTED_AFTER.match(low, end):
+        elif has_denotation and (found := _DENOTED_AFTER.match(low, end)):
             yield (start, found.end()), "the second name has no noun"
-    if found := _UNKNOWN.search(low):
+    if _may_have(low, _UNKNOWN_PIECES) and (found := _UNKNOWN.search(low)):
         yield found.span(), "it may name an image"
+
+
+def _may_have(low: str, pieces: tuple[str, ...]) -> bool:
+    for piece in pieces:  # noqa: SIM110 - any() with a generator takes several times as long
+        if piece in low:
+            return True
+    return False
 
 
 def leftover_sides(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
