@@ -38,21 +38,25 @@ _ORDINAL_WORDS = rf"{any_of(ORDINALS)}|last|\d{{1,2}}(?:st|nd|rd|th)"
 _SHARED_NOUN = rf"(?!,? (?:and|or|to) (?:the )?(?:{_ORDINAL_WORDS}|{_NUMBER_WORDS}|\d{{1,2}}) (?!{_STOPS})[a-z])"
 # What is looked for begins with letters or digits of its own: a search can then skip to them. What
 # stands before and behind is looked at afterwards.
-_DIGITS = re.compile("[0-9]{1,2}")
+_DIGITS = re.compile("[0-9]+")
 _WRITTEN_NUMBER = re.compile(rf"(?:{_NUMBER_WORDS})(?!\w)")
 _AFTER_DIGITS = re.compile(rf"(?![\w%°]|[.,:/]\d){_SHARED_NOUN}{_ENDS}")
 _AFTER_WORD = re.compile(rf"{_SHARED_NOUN}{_ENDS}")
 _NOT_BEFORE_NUMBER = frozenset("_.,:/$€£%=+*^<>→[-")
 _SIGN_BEFORE_NUMBER = ("= ", "+ ", "* ", "× ", "− ", "– ")
-#: Before a number that is no image's: "step 2", "at least 2", "there are 2", "the two", "x is 2".
-_NO_IMAGE = re.compile(
-    r"(?:(?<!\w)(?:steps?|questions?|tables?|figures?|parts?|pages?|options?|choices?|cases?|levels?|class|grades?|rows?"
-    r"|columns?|lines?|players?|numbers?|no\.|rooms?|exits?|routes?|chapters?|sections?|problems?|items?|types?"
-    r"|phases?|days?|weeks?|months?|years?|ranks?|teams?|groups?|points?|nodes?|times?|least|most|exactly|about"
-    r"|roughly|equals?|equal to|total(?:s|ing)?|the|these|those|all|other|any|there (?:are|is|were|was)|age[ds]?|scale|ratio"
-    r"|panels?|charts?|graphs?|plots?|diagrams?|maps?|frames?|slides?|views?|scenes?|sets?|sizes?|scores?|answers?"
-    r"|labell?ed|marked|numbered|digits?|shows?|has|have|contains?|displays?|depicts?|features?|sees?|value|count|sum|up to|max(?:imum)?|min(?:imum)?)|[∠△#]) ?\Z"
-)
+#: Words before a number that is no image's: "step 2", "at least 2", "the two", "shows two".
+_COUNTED_THINGS = (
+    "step question table figure part page option choice case level class grade row column line player number room exit "
+    "route chapter section problem item type phase day week month year rank team group point node time panel chart graph "
+    "plot diagram map frame slide view scene set size score answer digit"
+)  # fmt: skip
+_NO_IMAGE_WORDS = frozenset(
+    [word + ending for word in _COUNTED_THINGS.split() for ending in ("", "s")]
+    + ["no.", "least", "most", "exactly", "about", "roughly", "equals", "equal", "total", "totals", "totaling", "totalling", "the", "these", "those", "all", "other", "any"]
+    + ["age", "aged", "ages", "scale", "ratio", "labeled", "labelled", "marked", "numbered", "show", "shows", "has", "have", "contain", "contains", "display", "displays"]
+    + ["depict", "depicts", "feature", "features", "see", "sees", "value", "count", "sum", "max", "maximum", "min", "minimum"]
+)  # fmt: skip
+_NO_IMAGE_PAIRS = ("there are", "there is", "there were", "there was", "equal to", "up to")
 _LIST_NUMBER = re.compile(r"(?:\A|\n)[ \t]*\(?\Z")
 _BRACKETS = re.compile(r"\[[^\]\n]*\]|\(\s*-?\d+(?:\s*,\s*-?\d+)*\s*\)")
 _ORDINAL = re.compile(rf"(?:{_ORDINAL_WORDS})(?!\w)")
@@ -108,23 +112,31 @@ def leftover_numbers(low: str, mentions: Sequence[Mention], n_images: int) -> It
     """Free numbers of images that there are, where a mention says one: "brighter than image 1, 2"."""
     if not _say_a_number(mentions):
         return
-    taken = [mention.span for mention in mentions]
-    if "[" in low or "(" in low:
-        taken += [match.span() for match in _BRACKETS.finditer(low)]
+    taken: list[tuple[int, int]] = []
     for match in _candidates(low):
+        number = match[0]
+        if len(number) > 5 or not 1 <= number_value(number) <= n_images:
+            continue
+        if not taken:
+            taken = _taken(low, mentions)
         start, end = match.span()
-        before, is_digits = low[start - 1 : start], match[0].isdigit()
-        if (
-            _within(start, taken)
-            or not 1 <= number_value(match[0]) <= n_images
-            or before.isalnum()
-            or before in _NOT_BEFORE_NUMBER
-            or not (_AFTER_DIGITS if is_digits else _AFTER_WORD).match(low, end)
-        ):
+        if _within(start, taken):
             continue
-        if _is_certainly_no_image(low, start, end, taken):
+        before = low[start - 1 : start]
+        if before.isalnum() or before in _NOT_BEFORE_NUMBER:
             continue
-        yield (start, end), "the number may name an image"
+        if not (_AFTER_DIGITS if number.isdigit() else _AFTER_WORD).match(low, end):
+            continue
+        if not _is_certainly_no_image(low, start, end, taken):
+            yield (start, end), "the number may name an image"
+
+
+def _taken(low: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
+    """Where mentions, lists and coordinates stand."""
+    spans = [mention.span for mention in mentions]
+    if "[" in low or "(" in low:
+        spans += [match.span() for match in _BRACKETS.finditer(low)]
+    return spans
 
 
 def _say_a_number(mentions: Sequence[Mention]) -> bool:
@@ -157,19 +169,31 @@ def _is_certainly_no_image(
     before = low[max(0, start - 24) : start]
     return (
         before.endswith(_SIGN_BEFORE_NUMBER)
-        or _NO_IMAGE.search(before) is not None
+        or _says_what_is_counted(before)
         or _LABELS.search(before) is not None
         or (before.endswith(" of ") and any(b == start - 4 for _, b in taken))
         or (low[end : end + 1] in (".", ")") and _LIST_NUMBER.search(low, 0, start) is not None)
     )
 
 
+def _says_what_is_counted(before: str) -> bool:
+    words = before.rstrip(" ")
+    last = words[max(words.rfind(" "), words.rfind("\n"), words.rfind("(")) + 1 :]
+    return (
+        last in _NO_IMAGE_WORDS
+        or words.endswith(_NO_IMAGE_PAIRS)
+        or words.endswith(("∠", "△", "#"))
+    )
+
+
 def leftover_ordinals(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
     """Free ordinals that belong to no noun, beside a mention: "the first image has a car, the second a bus"."""
-    taken = [mention.span for mention in mentions]
+    starts = {part.start for mention in mentions for part in mention.parts}
     for match in _ORDINAL.finditer(low):
         start = match.start()
-        if _within(start, taken) or not low.endswith(_BEFORE_ORDINAL, max(0, start - 5), start):
+        if start in starts or not low.endswith(_BEFORE_ORDINAL, max(0, start - 5), start):
+            continue
+        if _within(start, [mention.span for mention in mentions]):
             continue
         after = _AFTER_ORDINAL.match(low, match.end())
         if after is None:
