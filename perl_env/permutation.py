@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,11 @@ from perl_env.references import (
     rewrite_around_options,
     rewrite_references,
     rewrite_slot_name,
+)
+
+#: "2 and 3", "only 2"
+_BARE_NUMBERS = re.compile(
+    r"\s*(?:only |both )?\d{1,2}(?:(?:,? and|,? or|,| ?&) ?\d{1,2})*\s*\.?", re.IGNORECASE
 )
 
 
@@ -166,7 +172,7 @@ def _rewritten(canonical: Question, order: Order) -> Question:
                 answer = _rewrite_gold_name(answer, order)
         case OrderClass.REFERENTIAL | OrderClass.TEMPORAL:
             text = _rewrite(text, order)
-            options = tuple([_rewrite(option, order) for option in options])
+            options = _rewrite_each(options, order)
     permuted = object.__new__(Question)
     permuted.__dict__.update(
         canonical.__dict__, images=tuple([canonical.images[slot] for slot in order]),
@@ -196,7 +202,29 @@ def _rewrite_names(options: tuple[str, ...], order: Order) -> tuple[str, ...]:
     if rewritten == options and not any(_names_image(option, len(order)) for option in options):
         raise UnsoundRewriteError("no option names an image", where="options",
                                   expected="such as 'Image 2'", got=list(options))  # fmt: skip
+    _check_bare_numbers(options, rewritten)
     return rewritten
+
+
+def _rewrite_each(options: tuple[str, ...], order: Order) -> tuple[str, ...]:
+    """Options that may speak of images."""
+    rewritten = tuple([_rewrite(option, order) for option in options])
+    _check_bare_numbers(options, rewritten)
+    return rewritten
+
+
+def _check_bare_numbers(options: tuple[str, ...], rewritten: tuple[str, ...]) -> None:
+    """Refuse "2 and 3" beside "Image 1 and 2": it may name images, too.
+
+    Raises:
+        UnsoundRewriteError: bare numbers were left while another option was rewritten.
+    """
+    if rewritten == options:
+        return
+    for before, after in zip(options, rewritten, strict=True):
+        if before == after and _BARE_NUMBERS.fullmatch(before):
+            raise UnsoundRewriteError("option may name images or be a number", where="options",
+                                      expected="such as 'Image 2'", got=repr(before))  # fmt: skip
 
 
 def _rewrite_lists(options: tuple[str, ...], canonical: Question, order: Order) -> tuple[str, ...]:

@@ -162,7 +162,8 @@ def ask_until_valid(
     return found
 
 
-_THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL)
+#: One that was cut off before its end holds drafts, too.
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 def json_in(answer: str) -> dict[str, Any]:
@@ -173,6 +174,9 @@ def json_in(answer: str) -> dict[str, Any]:
 
     >>> json_in('<think>{"a": 0}</think>Here it is: ```json\n{"a": [1, 2]}\n```')
     {'a': [1, 2]}
+    >>> json_in('<think>First {"a": 0}, but')
+    Traceback (most recent call last):
+    ValueError: no JSON object in the answer
     """
     text = _THOUGHTS.sub("", answer)
     decoder, at, found = json.JSONDecoder(), 0, None

@@ -30,12 +30,13 @@ _LINKS = (
 _ENDS = (
     rf"(?=['’]s\b|\s*(?:[.,;:?!)\]=]|\Z|\n|&|/ ?\d)|\s+(?:{'|'.join((*_VERBS, *_LINKS))})(?!\w))"
 )
-_STOPS = rf"(?:{'|'.join((*_VERBS, *_LINKS))})(?!\w)"
+#: Words after which a noun does not go on.
+STOPS = rf"(?:{'|'.join((*_VERBS, *_LINKS))})(?!\w)"
 _PLAIN_NUMBERS = tuple(NUMBERS[1:10])
 _NUMBER_WORDS = any_of(_PLAIN_NUMBERS)
 _ORDINAL_WORDS = rf"{any_of(ORDINALS)}|last|\d{{1,2}}(?:st|nd|rd|th)"
 #: "2 and 3 dogs", "the first and the second row": what both belong to comes behind the second.
-_SHARED_NOUN = rf"(?!,? (?:and|or|to) (?:the )?(?:{_ORDINAL_WORDS}|{_NUMBER_WORDS}|\d{{1,2}}) (?!{_STOPS})[a-z])"
+_SHARED_NOUN = rf"(?!,? (?:and|or|to) (?:the )?(?:{_ORDINAL_WORDS}|{_NUMBER_WORDS}|\d{{1,2}}) (?!{STOPS})[a-z])"
 # What is looked for begins with letters or digits of its own: a search can then skip to them. What
 # stands before and behind is looked at afterwards.
 _DIGITS = re.compile("[0-9]+")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from perl_env.mentions import grammar
 from perl_env.mentions.findings import IMAGE_NOUN_SET
 from perl_env.mentions.implicit_order import ImplicitOrder
+from perl_env.mentions.leftovers import STOPS
 from perl_env.mentions.letters import UNSEEN
 from perl_env.mentions.numbers import NumberForms
 from perl_env.mentions.ordinals import OrdinalForms
@@ -20,6 +21,8 @@ _IMAGE_OR_NO_NOUN = IMAGE_NOUN_SET | {""}
 _BETWEEN_MENTIONS = re.compile(
     r"[\s>\]})*]*(to|through|thru|until|[-–—~…]|\.{2,})[\s<\[{(*]*(?:the\s)?"
 )
+#: "the picture on the left wall"
+_THING_ON_SIDE = re.compile(rf" (?!{STOPS}|side|hand|there|an?\b|the\b|one\b|two\b)[a-z]")
 _PARENTHESISED = re.compile(r"\(\d{1,2}\)")
 _ALWAYS_DOUBTFUL = {
     "indexed": "an index, which may count from zero",
@@ -85,6 +88,7 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
             or match["placed_s"]
             or side in ("top", "bottom")
             or after in (" of ", " or ", " and")
+            or _THING_ON_SIDE.match(self.low, end)
         ):
             self._doubt(start, end, "left and right name an image only where there are two")
             return None

@@ -81,7 +81,16 @@ _SIDE_BEHIND = _UnusualName(
     ),
     "it may mean an image by its side",
 )
-_UNUSUAL = (_BUT_ONE, _SPLIT_ORDINAL, _SHOWN_AT, _RARE_NOUN, _SIDE_BEHIND)
+#: "all images but the second"
+_ALL_BUT = _UnusualName(
+    (" but the ", " but for the ", " apart from the ", " besides the ", " bar the ", " save the "),
+    re.compile(
+        rf"(?<![^\W_])(?:{IMAGE})s? (?:but|but for|apart from|besides|bar|save) the {_ORDINAL_WORD}(?!\w)"
+        rf"(?! (?:[a-z]+ )?(?:{IMAGE})s?(?!\w))"
+    ),
+    "it may name an image",
+)
+_UNUSUAL = (_ALL_BUT, _BUT_ONE, _SPLIT_ORDINAL, _SHOWN_AT, _RARE_NOUN, _SIDE_BEHIND)
 
 #: "Image: 2", "Image = 2", but not "dogs per image: 2" nor "image: 2 dogs"; "Is image\\n2 darker"
 _SET_TO = re.compile(

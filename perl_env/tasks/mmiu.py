@@ -93,7 +93,6 @@ MMIU = Benchmark(
 )
 
 _OPTION = re.compile(r"(?:^|\n)([A-Z]):\s?([^\n]+)")
-_LIST = re.compile(r"[\[(]\s*\d+(?:\s*,\s*\d+)+\s*[\])]")
 _LETTER_PLEASE = "Please answer the option directly like A,B,C,D..."
 
 
@@ -142,8 +141,14 @@ def _order_class(
         lists = [parse_index_list(option) for option in options]
         are_ranks = "index" in text and all(sorted(each or ()) == list(range(n_images)) for each in lists)  # fmt: skip
         # A list that is left in the text would not be rewritten with the options.
-        return declared if are_ranks and n_images > 1 and not _LIST.search(text) else None
+        return declared if are_ranks and n_images > 1 and not _holds_list(text, n_images) else None
     return borne_out(declared, text, options, "", n_images)
+
+
+def _holds_list(text: str, n_images: int) -> bool:
+    """Whether a text has as many numbers in a row as there are images, however they are set apart."""
+    pattern = rf"(?<!\d)\d{{1,2}}(?:[\s,;>→-]+\d{{1,2}}){{{n_images - 1}}}(?!\d)"
+    return re.search(pattern, text) is not None
 
 
 mmiu = loader(MMIU, draft)

@@ -551,6 +551,9 @@ UNCHANGED: list[tuple[str, int]] = [
 
 #: (text, number of images): every order but the identity is refused.
 UNSOUND: list[tuple[str, int]] = [
+    ("The picture on the left wall is in the right image.", 2),
+    ("All images but the second show dogs.", 3),
+    ("All images apart from the second show dogs.", 3),
     ("Describe the image following the opening image.", 3),
     ("Caption the image after the lead image.", 4),
     ("Compare the opening and the closing image.", 4),

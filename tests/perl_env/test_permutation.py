@@ -164,3 +164,26 @@ def test_sampled_orders_are_uniform(k):
 def test_no_orders_cannot_be_asked_for():
     with pytest.raises(InputError, match="too few"):
         sample_orders(QUESTIONS[0], 0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("order_class", "options"),
+    [
+        ("referential", ("Image 1 and 2", "Image 1 and 3", "2 and 3", "none")),
+        ("referential", ("Image 1", "image 2", "Only 3")),
+        ("slot-naming", ("Images 1 and 2", "Images 2 and 3", "1, 3")),
+    ],
+)
+def test_bare_numbers_beside_names_of_images_are_refused(order_class, options):
+    pictures = tuple(np.full((2, 2, 3), number, "uint8") for number in range(3))
+    question = Question(pictures, "Which images show a dog?", "A", options, order_class=order_class)
+    with pytest.raises(UnsoundRewriteError, match="may name images or be a number"):
+        permute(question, (2, 0, 1))
+
+
+def test_numbers_as_options_of_a_question_about_images_stay():
+    pictures = tuple(np.full((2, 2, 3), number, "uint8") for number in range(3))
+    question = Question(
+        pictures, "How many dogs are in image 1?", "A", ("1", "2", "3"), order_class="referential"
+    )
+    assert permute(question, (2, 0, 1)).options == ("1", "2", "3")
