@@ -183,20 +183,22 @@ class ChatClient:
         try:
             return read(self._without_secret(json.loads(response.content)))
         except (ValueError, RecursionError):
-            got = shorten(response.text, 80)
+            got = shorten(self._without_key(response.text), 80)
             raise TransientError(f"broken JSON in the answer: {got!r}") from None
 
     def _refusal(self, response: httpx2.Response) -> Exception:
         """What a response that is no answer means: try again, or not."""
         status = response.status_code
         message, code = _error_message(response)
+        # Before it is shortened: half a key would not be found.
+        message = self._without_key(message)
         said = self._without_key(f"{status} {response.reason_phrase}: {shorten(message, 300)}")
         out_of_money = code == "insufficient_quota"
         if (status in _TRANSIENT or status >= 500) and status != _NOT_IMPLEMENTED and not out_of_money:  # fmt: skip
             return TransientError(said, retry_after_seconds(response.headers, self._clock))
         refused = RefusedError("endpoint refuses the request", where=self.endpoint.url,
                                expected=self._advice(status), got=said)  # fmt: skip
-        refused.status, refused.message = status, self._without_key(message)
+        refused.status, refused.message = status, message
         refused.is_of_one_request = status in _OF_ONE_REQUEST and not out_of_money
         return refused
 

@@ -199,6 +199,15 @@ def test_the_key_is_in_no_reply_and_no_broken_answer(server, connect, monkeypatc
     assert reply.text == "your key is …"
 
 
+@pytest.mark.parametrize("before", [300 - len(KEY) // 2, 296 - len(KEY) // 2])
+def test_half_of_the_key_is_in_no_message(server, connect, monkeypatch, before):
+    monkeypatch.setenv("MY_KEY", KEY)
+    server.fault_of = lambda body: (401, {}, "x" * before + KEY)
+    with pytest.raises(InputError) as caught:
+        connect(server, retries=0, key_variable="MY_KEY").generate([Prompt((), "?")])
+    assert KEY[: len(KEY) // 3] not in str(caught.value)
+
+
 def test_what_a_local_server_takes_for_a_key_may_stand_in_replies(server, connect, monkeypatch):
     monkeypatch.setenv("MY_KEY", "EMPTY")
     server.reply = lambda body, index: "the box is EMPTY"
