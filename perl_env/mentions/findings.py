@@ -33,6 +33,7 @@ class Findings:
         self.n = n_images
         self.mentions: list[Mention] = []
         self.doubts: list[Doubt] = []
+        self.words: frozenset[str] = frozenset()
         self.bare_placeholders = self.low.count("<image>")
         self.relative: re.Match[str] | None = None
         self.parenthesised: list[int] = []

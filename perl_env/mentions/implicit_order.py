@@ -22,13 +22,20 @@ from perl_env.mentions.grammar import (
     any_of,
 )
 from perl_env.mentions.leftovers import (
+    Found,
     leftover_denotations,
     leftover_numbers,
     leftover_ordinals,
     leftover_sides,
+    may_have_denotation,
+    may_have_free_ordinal,
+    say_a_number,
+    things_in_same_image,
 )
+from perl_env.mentions.letters import words_of
 from perl_env.mentions.parts import Mention, say_pair
 from perl_env.mentions.unusual_names import (
+    may_have_unusual_name,
     names_in_brackets,
     numbers_beside,
     ones_on_sides,
@@ -36,7 +43,7 @@ from perl_env.mentions.unusual_names import (
     pictures_within,
     unusual_names,
 )
-from perl_env.mentions.words import IMAGE_NOUNS, NUMBERS, OPPOSITE_SIDES, ORDINALS
+from perl_env.mentions.words import IMAGE_NOUNS, NUMBERS, OPPOSITE_SIDES, ORDINAL_ENDINGS, ORDINALS
 
 _BARE_PLACEHOLDER = re.compile("<image>")
 _SIDE_WORD = re.compile(r"(?<!\w)(?:left|right)(?!\w)")
@@ -119,15 +126,20 @@ _NEIGHBOURS = ("the next", "the prev", "the foll", "the prec", "the other next")
 _UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
 _ONWARDS_BEGINNINGS = (" on", " and ", " forw", " upw", " later", " beyond")
 _NOUNS_AND_COLON = tuple(f"{noun}{ending}:" for noun in IMAGE_NOUNS for ending in ("", "s"))
+_ODD_NUMBER_WORDS = frozenset(
+    ["from", "between", "numbers", "no", "nos", "nrs", "indices", "indexes", "out"]
+)
 _ODD_PIECES = (
     *("s from ", "s between ", "numbers ", " nos"),
     *(" nrs", "indices ", "indexes ", "out of "),
 )
 _OF_COUNT = re.compile(rf" of (?:{any_of(NUMBERS[1:10])}|\d{{1,2}}) ")
-_DIGIT_ORDINAL = re.compile(r"\d(?:st|nd|rd|th)")
-_DIGIT_ORDINAL_IN_ASCII = re.compile(r"[0-9](?:st|nd|rd|th)")  # twice as fast
 _BRACKETED = ("e [", "s [", "s[", "o [")
-_THAT_IS = re.compile(" (?:that|which) (?:is|are|com|app|sta)")
+_THAT_IS = tuple(
+    f" {pronoun} {verb}"
+    for pronoun in ("that", "which")
+    for verb in ("is", "are", "com", "app", "sta")
+)
 _QUOTES = frozenset("'\"“‘")
 _MADE_NOUNS = frozenset(("picture", "pic", "photo", "photograph", "snapshot", "screenshot"))
 _SIDES = (
@@ -156,23 +168,23 @@ def _may_be_hyphenated(low: str) -> bool:
     )
 
 
-def _may_have_odd_number(low: str) -> bool:
+def _may_have_odd_number(low: str, words: frozenset[str]) -> bool:
     """Whether ``_ODD_NUMBERS`` is worth a search."""
-    if _may_have(low, _ODD_PIECES) or (" of " in low and _OF_COUNT.search(low)):
-        return True
-    pattern = _DIGIT_ORDINAL_IN_ASCII if low.isascii() else _DIGIT_ORDINAL
-    return pattern.search(low) is not None
+    return (
+        not words.isdisjoint(ORDINAL_ENDINGS)
+        or (not words.isdisjoint(_ODD_NUMBER_WORDS) and _may_have(low, _ODD_PIECES))
+        or ("of" in words and _OF_COUNT.search(low) is not None)
+    )
 
 
-def _may_have_odd_form(low: str) -> bool:
+def _may_have_odd_form(low: str, words: frozenset[str]) -> bool:
     """Whether ``_ODD_FORMS`` is worth a search."""
     return (
         "#" in low
-        or " zero" in low
-        or " place" in low
+        or not words.isdisjoint(("zero", "zeroth", "place"))
         or ("[" in low and _may_have(low, _BRACKETED))
         or ("- " in low and ("- or " in low or "- and " in low))
-        or ((" that " in low or " which " in low) and _THAT_IS.search(low) is not None)
+        or (("that" in words or "which" in words) and _may_have(low, _THAT_IS))
     )
 
 
@@ -199,6 +211,7 @@ class ImplicitOrder(Findings):
             self._doubt(*listed.span(), "the numbers may name images")
         if self.n == 1:
             return
+        self.words = words_of(low)
         self._check_unusual_names()
         self._check_odd_names()
         if _may_be_hyphenated(low) and (found := _HYPHENATED.search(low)):
@@ -207,27 +220,33 @@ class ImplicitOrder(Findings):
             if _may_have(low, _NEIGHBOURS) and (found := _NEIGHBOUR.search(low)):
                 self._doubt(*found.span(), "it depends on which images are neighbours")
             self._check_rows()
-        if self.n == 2 and ("left" in low or "right" in low):
+        if self.n == 2 and ("left" in self.words or "right" in self.words):
             if _may_have(low, _SIDES):
                 self._check_sides()
             self._check_leftover_sides()
 
     def _check_unusual_names(self) -> None:
         """Doubts names of images that no form knows."""
-        low, mentions = self.low, self.mentions
-        found = [*unusual_names(low)]
+        low, words, mentions = self.low, self.words, self.mentions
+        found: list[Found] = []
+        if may_have_unusual_name(low, words):
+            found += unusual_names(low, words)
         if "(" in low:
             found += names_in_brackets(low, mentions)
-        if mentions and ("'s" in low or "’s" in low):
-            found += owners(low, mentions)
         if mentions:
-            found += numbers_beside(low, mentions, self.n)
-            found += leftover_numbers(low, mentions, self.n)
-            found += leftover_ordinals(low, mentions)
-            found += leftover_denotations(low, mentions)
-        if len(mentions) > 1:
-            found += pictures_within(low, mentions)
-        if self.n == 2 and ("left" in low or "right" in low):
+            if "s" in words and ("'s" in low or "’s" in low):
+                found += owners(low, mentions)
+            if say_a_number(mentions):
+                found += numbers_beside(low, mentions, self.n)
+                found += leftover_numbers(low, words, mentions, self.n)
+            if may_have_free_ordinal(low, words, mentions):
+                found += leftover_ordinals(low, mentions)
+            if may_have_denotation(low, words):
+                found += leftover_denotations(low, words, mentions)
+            if len(mentions) > 1:
+                found += things_in_same_image(low, mentions)
+                found += pictures_within(low, mentions)
+        if self.n == 2 and ("left" in words or "right" in words):
             found += ones_on_sides(low)
         for span, reason in found:
             self._doubt(*span, reason)
@@ -235,9 +254,9 @@ class ImplicitOrder(Findings):
     def _check_odd_names(self) -> None:
         """Doubts ordinals and numbers that name images without being mentions, and mentions that name none."""
         low = self.low
-        if _may_have_odd_number(low) and (found := _ODD_NUMBERS.search(low)):
+        if _may_have_odd_number(low, self.words) and (found := _ODD_NUMBERS.search(low)):
             self._doubt(*found.span(), "the numbers may name images")
-        if _may_have_odd_form(low) and (found := _ODD_FORMS.search(low)):
+        if _may_have_odd_form(low, self.words) and (found := _ODD_FORMS.search(low)):
             self._doubt(*found.span(), "it may name an image")
         if not self.mentions:
             return

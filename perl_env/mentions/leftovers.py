@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from perl_env.mentions.grammar import IMAGE, any_of
 from perl_env.mentions.parts import Mention, number_value
-from perl_env.mentions.words import DENOTATIONS, NUMBERS, ORDINALS
+from perl_env.mentions.words import DENOTATIONS, NUMBERS, ORDINAL_ENDINGS, ORDINALS
 
 Found = tuple[tuple[int, int], str]
 
@@ -59,8 +59,11 @@ _NO_IMAGE_WORDS = frozenset(
 )  # fmt: skip
 _NO_IMAGE_PAIRS = ("there are", "there is", "there were", "there was", "equal to", "up to")
 _LIST_NUMBER = re.compile(r"(?:\A|\n)[ \t]*\(?\Z")
-_BRACKETS = re.compile(r"\[[^\]\n]*\]|\(\s*-?\d+(?:\s*,\s*-?\d+)*\s*\)")
+# Two patterns that each begin with a sign of their own: a search can skip to it.
+_LIST = re.compile(r"\[[^\]\n]*\]")
+_COORDINATES = re.compile(r"\(\s*-?\d+(?:\s*,\s*-?\d+)*\s*\)")
 _ORDINAL = re.compile(rf"(?:{_ORDINAL_WORDS})(?!\w)")
+_ORDINAL_SET = frozenset((*ORDINALS, "last"))
 _AFTER_ORDINAL = re.compile(
     rf"(?: (?:{_NUMBER_WORDS}|\d))?(?:['’]s)?(?! to\b){_SHARED_NOUN}{_ENDS}"
 )
@@ -79,23 +82,29 @@ _BESIDE = re.compile(
 _DENOTED_BEFORE = re.compile(rf"(?<!\w)the (?:{_DENOTED})(?:,| and| or|, and|, or) (?:the )?\Z")
 #: "the lead image and the secondary"
 _DENOTED_AFTER = re.compile(rf"[^.?!;\n]{{0,40}}(?<!\w)the (?:{_DENOTED})(?: one)?{_ENDS}")
-_DENOTATION_PIECES = tuple(sorted(DENOTATIONS))
 _BESIDE_ENDS = tuple(
     f"{word} {article}"
     for word in ("after", "before", "following", "preceding", "next to", "beside")
     for article in ("", "the ")
 )
-_UNKNOWN_PIECES = (
-    "tertiary",
-    "quaternary",
-    "inaugural",
-    "ultimate",
-    "introductory",
-    "conclusive",
-    "-last ",
+_UNKNOWN_WORDS = frozenset(
+    [
+        "tertiary",
+        "quaternary",
+        "inaugural",
+        "ultimate",
+        "antepenultimate",
+        "introductory",
+        "conclusive",
+    ]
 )
 _UNKNOWN = re.compile(
-    rf"(?<!\w)(?:tertiary|quaternary|inaugural|ultimate|antepenultimate|introductory|conclusive|(?:{any_of(ORDINALS[1:])})-last) (?:{IMAGE})s?(?!\w)"
+    rf"(?<!\w)(?:{any_of(sorted(_UNKNOWN_WORDS))}|(?:{any_of(ORDINALS[1:])})-last) (?:{IMAGE})s?(?!\w)"
+)
+_DENOTATION_WORDS = (
+    frozenset(DENOTATIONS)
+    | _UNKNOWN_WORDS
+    | frozenset(("after", "before", "following", "preceding", "next", "beside"))
 )
 _SIDE = re.compile(
     rf"(?<![\w-])(?:left|right)(?![\w-]){_ENDS}|(?<=\bthe )(?:left|right)['’]s"
@@ -109,38 +118,42 @@ _DIRECTION = re.compile(
 )
 
 
-def leftover_numbers(low: str, mentions: Sequence[Mention], n_images: int) -> Iterator[Found]:
+def leftover_numbers(
+    low: str, words: frozenset[str], mentions: Sequence[Mention], n_images: int
+) -> Iterator[Found]:
     """Free numbers of images that there are, where a mention says one: "brighter than image 1, 2"."""
-    if not _say_a_number(mentions):
-        return
+    spans = [mention.span for mention in mentions]
     taken: list[tuple[int, int]] = []
-    for match in _candidates(low):
+    for match in _candidates(low, words):
         number = match[0]
         if len(number) > 5 or not 1 <= number_value(number) <= n_images:
             continue
-        if not taken:
-            taken = _taken(low, mentions)
         start, end = match.span()
-        if _within(start, taken):
+        if _within(start, spans):
             continue
         before = low[start - 1 : start]
         if before.isalnum() or before in _NOT_BEFORE_NUMBER:
             continue
         if not (_AFTER_DIGITS if number.isdigit() else _AFTER_WORD).match(low, end):
             continue
+        taken = taken or _taken(low, spans)
+        if _within(start, taken):
+            continue
         if not _is_certainly_no_image(low, start, end, taken):
             yield (start, end), "the number may name an image"
 
 
-def _taken(low: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
+def _taken(low: str, mentioned: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Where mentions, lists and coordinates stand."""
-    spans = [mention.span for mention in mentions]
-    if "[" in low or "(" in low:
-        spans += [match.span() for match in _BRACKETS.finditer(low)]
-    return spans
+    return [
+        *mentioned,
+        *(match.span() for match in _LIST.finditer(low)),
+        *(match.span() for match in _COORDINATES.finditer(low)),
+    ]
 
 
-def _say_a_number(mentions: Sequence[Mention]) -> bool:
+def say_a_number(mentions: Sequence[Mention]) -> bool:
+    """Whether a mention names its image by a number, in digits or as a word."""
     for mention in mentions:
         for part in mention.parts:
             if part.words[-1:].isdigit() or part.words.lower() in NUMBERS:
@@ -148,12 +161,10 @@ def _say_a_number(mentions: Sequence[Mention]) -> bool:
     return False
 
 
-def _candidates(low: str) -> Iterator[re.Match[str]]:
+def _candidates(low: str, words: frozenset[str]) -> Iterator[re.Match[str]]:
     yield from _DIGITS.finditer(low)
-    for word in _PLAIN_NUMBERS:
-        if word in low:
-            yield from _WRITTEN_NUMBER.finditer(low)
-            return
+    if not words.isdisjoint(_PLAIN_NUMBERS):
+        yield from _WRITTEN_NUMBER.finditer(low)
 
 
 def _within(at: int, spans: Sequence[tuple[int, int]]) -> bool:
@@ -189,10 +200,9 @@ def _says_what_is_counted(before: str) -> bool:
 
 def leftover_ordinals(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
     """Free ordinals that belong to no noun, beside a mention: "the first image has a car, the second a bus"."""
-    starts = {part.start for mention in mentions for part in mention.parts}
     for match in _ORDINAL.finditer(low):
         start = match.start()
-        if start in starts or not low.endswith(_BEFORE_ORDINAL, max(0, start - 5), start):
+        if not low.endswith(_BEFORE_ORDINAL, max(0, start - 5), start):
             continue
         if _within(start, [mention.span for mention in mentions]):
             continue
@@ -209,6 +219,10 @@ def leftover_ordinals(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
         ):
             continue
         yield (start, end), "it may name an image"
+
+
+def things_in_same_image(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
+    """Ordinals of things that an image shows: "in the second image, the first is red, the second blue"."""
     for first, second in itertools.pairwise(mentions):
         if (
             not second.noun
@@ -218,9 +232,27 @@ def leftover_ordinals(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
             yield second.span, "it may be the first of the things in that image"
 
 
-def leftover_denotations(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
+def may_have_free_ordinal(low: str, words: frozenset[str], mentions: Sequence[Mention]) -> bool:
+    """Whether there may be more ordinals than the mentions have."""
+    if not words.isdisjoint(ORDINAL_ENDINGS):
+        return True
+    there = words & _ORDINAL_SET
+    if not there:
+        return False
+    named = sum([part.words.lower() in there for mention in mentions for part in mention.parts])
+    return sum([low.count(word) for word in there]) > named
+
+
+def may_have_denotation(low: str, words: frozenset[str]) -> bool:
+    """Whether ``leftover_denotations`` is worth its searches."""
+    return not words.isdisjoint(_DENOTATION_WORDS) or "-last " in low
+
+
+def leftover_denotations(
+    low: str, words: frozenset[str], mentions: Sequence[Mention]
+) -> Iterator[Found]:
     """What a known name of an image is a part of: "the image after the lead image", "the opening and the last image"."""
-    has_denotation = _may_have(low, _DENOTATION_PIECES)
+    has_denotation = not words.isdisjoint(DENOTATIONS)
     for mention in mentions:
         start, end = mention.span
         if (
@@ -230,15 +262,8 @@ def leftover_denotations(low: str, mentions: Sequence[Mention]) -> Iterator[Foun
             yield (start, end), "it is a part of another name"
         elif has_denotation and (found := _DENOTED_AFTER.match(low, end)):
             yield (start, found.end()), "the second name has no noun"
-    if _may_have(low, _UNKNOWN_PIECES) and (found := _UNKNOWN.search(low)):
+    if found := _UNKNOWN.search(low):
         yield found.span(), "it may name an image"
-
-
-def _may_have(low: str, pieces: tuple[str, ...]) -> bool:
-    for piece in pieces:  # noqa: SIM110 - any() with a generator takes several times as long
-        if piece in low:
-            return True
-    return False
 
 
 def leftover_sides(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:

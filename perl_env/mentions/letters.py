@@ -28,6 +28,9 @@ _PLAIN_SIGNS = {
 #: Letters without any width: a reader does not see them, a pattern does.
 UNSEEN = re.compile("[\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff]")
 
+_NO_LETTERS = {code: " " for code in range(128) if not chr(code).isalpha()}
+_LETTERS = re.compile(r"[^\W\d_]+")
+
 
 def lower(text: str) -> str:
     """Lower case with plain signs, letter by letter, so that places in both texts correspond.
@@ -41,3 +44,14 @@ def lower(text: str) -> str:
     if len(low) != len(text):
         low = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
     return low.translate(_PLAIN_SIGNS)
+
+
+def words_of(low: str) -> frozenset[str]:
+    """The words of a text in lower case, letters alone: to ask at once which searches are worth it.
+
+    >>> sorted(words_of("the 2nd image's x-ray"))
+    ['image', 'nd', 'ray', 's', 'the', 'x']
+    """
+    if low.isascii():
+        return frozenset(low.translate(_NO_LETTERS).split())
+    return frozenset(_LETTERS.findall(low))

@@ -18,6 +18,9 @@ _BARE_NUMBER_NEXT = re.compile(r" \d{1,2}(?: \d{1,2})*(?=[.;:?!)]?(?:\s|\Z))(?! 
 _NUMBER_WORD_NEXT = re.compile(rf" {grammar.COUNT}")
 #: "Choose 1 for image 1, 2 for image 2."
 _SAYS_WHAT_FOR = frozenset(("for", "if", "when", "means", "denotes", "indicates", "otherwise"))
+_OF_THE_CLOCK = re.compile(" o['’]clock")
+#: "in image 1 there are 2, in image 2, 3"
+_COMMA = re.compile(r" ?, ?[#(]?\d")
 _ONE_ACTS = re.compile(r" (?:can|could|may|might|must|should|would|will|sees|finds|notices)\b")
 
 
@@ -162,13 +165,22 @@ class NumberForms(Findings):
         word = grammar.NEXT_WORD.match(self.low, end)
         if not plural and word is not None and word[1] in _SAYS_WHAT_FOR:
             self._doubt(*match.span(), "the last number may be an answer")
+        if _OF_THE_CLOCK.match(self.low, end):
+            self._doubt(*match.span(), "the last number may be a time")
         noun_next = word is not None and follows_number(self.low, end)
         if not noun_next or (plural and not follows_number(self.low, end, plural_only=True)):
             if not plural and word is not None and word[1] == "of":
                 self._doubt(*match.span(), "the last number may count what follows")
+            elif self.mentions and not plural and len(items) == 2 and _COMMA.match(match["more"]):
+                self._doubt(*match.span(), "the last number may count something")
             return items
         separator = self.low[items[-2].end : items[-1].start].strip()
-        if separator == "," and follows_number(self.low, end, plural_only=True) and not plural:
+        if (
+            separator == ","
+            and len(items) == 2
+            and not plural
+            and follows_number(self.low, end, plural_only=True)
+        ):
             return items[:-1]
         self._doubt(*match.span(), "the last number may count what follows")
         return items

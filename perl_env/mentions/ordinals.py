@@ -31,6 +31,8 @@ _ENDS_PHRASE = re.compile(
     r" (?:and|or|but|than|while|whereas|has|is|are|there|we|you)\b|[,.;:?!)]|\Z"
 )
 _LOCATED = re.compile(r"(?<!\w)(?:in|on|from|of|within|inside|with) (?:the )?\Z")
+#: "the left-most dog"
+_THING_AT_SIDE = re.compile(rf"(?:left|right)-?most (?!(?:{grammar.IMAGE})s?\b|ones?\b)[a-z]")
 _SECONDS = re.compile(r"\d[ -]\Z")
 _OTHER_COUNT = re.compile(rf" (?:or|to|and) {grammar.COUNT}")
 
@@ -181,6 +183,9 @@ class OrdinalForms(Findings):
             if grammar.ORDINAL_IN_BRACKETS.match(self.low, end):
                 self._doubt(start, end, "a side and an ordinal")
             return None  # "moving left", "on the right", "the middle of"
+        if sides and match["ordinals"].endswith("most") and _THING_AT_SIDE.search(self.low):
+            self._doubt(start, end, "it may mean a thing by its side")
+            return None
         has_article = self.low[max(0, start - 4) : start] == "the "
         whole = self._is_whole_text(start, end)
         counts = match["count"] and has_article and follows_number(self.low, end)

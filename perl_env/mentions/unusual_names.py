@@ -1,7 +1,7 @@
 """Names of images that no form knows: found in order to be doubted, never rewritten.
 
-Each is a pattern with pieces of which one stands in every text that it may fit: those are quicker
-to look for.
+Each is a pattern with words of which one stands in every text that it may fit: those are quicker to
+look for.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from perl_env.mentions.words import (
     FUNCTION_WORDS,
     IMAGE_NOUNS,
     NUMBERS,
+    ORDINAL_ENDINGS,
     ORDINALS,
     PLAIN_WORDS,
     VERBS,
@@ -34,14 +35,14 @@ _SHOWN_IN_TURN = (*_SHOWN, "appearing", "coming")
 class _UnusualName(NamedTuple):
     """A way to name an image that cannot be said of another order."""
 
-    pieces: tuple[str, ...]
+    words: frozenset[str]
     pattern: re.Pattern[str]
     reason: str
 
 
 #: "the last-but-one image", "the second but last picture"
 _BUT_ONE = _UnusualName(
-    (" but ", "-but-"),
+    frozenset(("but",)),
     re.compile(
         rf"(?<!\w)(?:{_ORDINAL_WORD})[- ]but[- ](?:one|two|three|last|final|first)[- ](?:[a-z]+ )?(?:{IMAGE})s?(?!\w)"
     ),
@@ -49,13 +50,13 @@ _BUT_ONE = _UnusualName(
 )
 #: "the 2-nd image", "2 nd image"
 _SPLIT_ORDINAL = _UnusualName(
-    tuple(f"{sign}{ending} " for sign in " -" for ending in ("st", "nd", "rd", "th")),
+    ORDINAL_ENDINGS,
     re.compile(rf"(?<!\w)\d{{1,3}}[- ](?:st|nd|rd|th) (?:[a-z]+ )?(?:{IMAGE})s?(?!\w)"),
     "an ordinal in an unusual spelling",
 )
 #: "the image shown second"
 _SHOWN_AT = _UnusualName(
-    tuple(f"{word} " for word in _SHOWN_IN_TURN),
+    frozenset(_SHOWN_IN_TURN),
     re.compile(
         rf"(?<![^\W_])(?:{IMAGE})s? (?:(?:that|which) (?:is|was|are|were|comes?) )?(?:{any_of(_SHOWN_IN_TURN)})"
         rf" (?:as )?(?:the )?{_ORDINAL_WORD}(?!\w)(?! (?:week|month|year|night|time)\b)"
@@ -64,7 +65,11 @@ _SHOWN_AT = _UnusualName(
 )
 #: "the second MRI scan", "thumbnail 2": nouns that may as well be things within an image
 _RARE_NOUN = _UnusualName(
-    ("scan", "thumbnail", "radiograph", "x-ray", "mammogram", "selfie", "micrograph"),
+    frozenset(
+        noun + ending
+        for noun in ("scan", "thumbnail", "radiograph", "ray", "mammogram", "selfie", "micrograph")
+        for ending in ("", "s")
+    ),
     re.compile(
         rf"(?<![\w-]){_ORDINAL_WORD} (?:[a-z]+ ){{0,2}}(?:(?:scan|thumbnail|radiograph|x-ray|mammogram|selfie|micrograph)s?)(?!\w)"
         rf"(?! (?:the|all|each|both|every|these|it|them|an?|(?:{IMAGE})s?)(?!\w))"
@@ -74,7 +79,7 @@ _RARE_NOUN = _UnusualName(
 )
 #: "the image left"
 _SIDE_BEHIND = _UnusualName(
-    (" left", " right"),
+    frozenset(("left", "right")),
     re.compile(
         rf"(?<![^\W_])(?:the|this|that|which|in|and) (?:{IMAGE}) (?:left|right)"
         r"(?=[.,;:?!)]|\Z| (?:is|was|has|shows|contains|and|or|than)\b)"
@@ -83,7 +88,7 @@ _SIDE_BEHIND = _UnusualName(
 )
 #: "all images but the second"
 _ALL_BUT = _UnusualName(
-    (" but the ", " but for the ", " apart from the ", " besides the ", " bar the ", " save the "),
+    frozenset(("but", "apart", "besides", "bar", "save")),
     re.compile(
         rf"(?<![^\W_])(?:{IMAGE})s? (?:but|but for|apart from|besides|bar|save) the {_ORDINAL_WORD}(?!\w)"
         rf"(?! (?:[a-z]+ )?(?:{IMAGE})s?(?!\w))"
@@ -91,6 +96,7 @@ _ALL_BUT = _UnusualName(
     "it may name an image",
 )
 _UNUSUAL = (_ALL_BUT, _BUT_ONE, _SPLIT_ORDINAL, _SHOWN_AT, _RARE_NOUN, _SIDE_BEHIND)
+_UNUSUAL_WORDS = frozenset[str]().union(*(name.words for name in _UNUSUAL))
 
 #: "Image: 2", "Image = 2", but not "dogs per image: 2" nor "image: 2 dogs"; "Is image\\n2 darker"
 _SET_TO = re.compile(
@@ -152,6 +158,11 @@ _WITHIN = re.compile(r"((?: [a-z'-]+){0,5}) (?:in|of|on|from|within|inside)(?: t
 #: "In image 1, the second photo is torn."
 _WITHIN_BEFORE = re.compile(r"[>\])}]?,?((?: [a-z]+){0,3}) the ")
 _PLACES = re.compile(r"(?<!\w)(?:in|on|of|from|within|inside)(?: the)? [<\[{(]?\Z")
+#: "photo 2 in the album in image 3"
+_IN_COLLECTION = re.compile(
+    r" (?:in|of|on|from) (?:the|an|a|his|her|their) (?:[a-z]+ )?(?:album|book|frame|wall|collage|magazine|newspaper|poster|shelf|table|screen|folder|gallery)"
+    r" (?:in|of|on|from|within|inside)(?: the)? [<\[{(]?"
+)
 _JOINING = (FUNCTION_WORDS | VERBS) - frozenset(
     ("above", "across", "against", "at", "behind", "below", "by", "from", "in", "inside", "near", "of")
 ) - frozenset(("on", "over", "the", "to", "under", "with", "within", "a", "an", "her", "his", "their"))  # fmt: skip
@@ -166,14 +177,23 @@ _NAMES_NOTHING = PLAIN_WORDS | _IMAGE_WORDS | frozenset(NUMBERS)
 _PICTURES = frozenset(("picture", "pic", "photo", "photograph", "snapshot", "screenshot"))
 
 
-def unusual_names(low: str) -> Iterator[tuple[tuple[int, int], str]]:
+def may_have_unusual_name(low: str, words: frozenset[str]) -> bool:
+    """Whether ``unusual_names`` is worth its searches."""
+    return (
+        not words.isdisjoint(_UNUSUAL_WORDS)
+        or not low.isascii()
+        or ":" in low
+        or "\n" in low
+        or "=" in low
+        or "\t" in low
+    )
+
+
+def unusual_names(low: str, words: frozenset[str]) -> Iterator[tuple[tuple[int, int], str]]:
     """Places that may name images in a way that no form knows, and why they are doubtful."""
-    for pieces, pattern, reason in _UNUSUAL:
-        for piece in pieces:
-            if piece in low:
-                if found := pattern.search(low):
-                    yield found.span(), reason
-                break
+    for needed, pattern, reason in _UNUSUAL:
+        if not words.isdisjoint(needed) and (found := pattern.search(low)):
+            yield found.span(), reason
     if ":" in low or "\n" in low or "=" in low or "\t" in low:
         for match in _SET_TO.finditer(low):
             if _WHAT_IS_SET.search(low, max(0, match.start() - 34), match.start()):
@@ -234,6 +254,8 @@ def pictures_within(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tup
         if _may_be_shown(first) and (found := _WITHIN.fullmatch(low, start, end)):
             if not _JOINING & set(found[1].split()):
                 yield first.span, "it may be a picture within an image"
+        elif first.noun in _PICTURES and _IN_COLLECTION.fullmatch(low, start, end):
+            yield first.span, "it may be a picture within an image"
         elif (
             _may_be_shown(second)
             and _WITHIN_BEFORE.fullmatch(low, start, end)

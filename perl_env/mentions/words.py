@@ -34,6 +34,9 @@ NUMBERS = _table(
     "sixteen seventeen eighteen nineteen twenty"
 )
 
+#: What digits have behind them as an ordinal: "2nd".
+ORDINAL_ENDINGS = frozenset(("st", "nd", "rd", "th"))
+
 #: Ordinal word -> slot; number word -> number.
 ORDINAL_SLOTS = {word: slot for slot, word in enumerate(ORDINALS)}
 NUMBER_VALUES = {word: value for value, word in enumerate(NUMBERS, start=1)}
