@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evals.command_arguments import Out
+from evals.console import console, progress_display, quiet
 from perl_env.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,14 +25,13 @@ def prepare(
     config: Annotated[
         Path, typer.Argument(help="YAML file; its first comment says how it is run.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")],
+    out: Out,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
     ] = None,
 ) -> None:
     """Make training data: filter, rephrase, measure, label; the same command goes on after a stop."""
     from agents.run_config import read_settings
-    from evals.cli import console, progress_display
     from evals.errors import EvaluationStoppedError
     from evals.prepare_report import show_report, write_report
     from perl_env.curation import prepare as run
@@ -55,8 +56,6 @@ def prepare(
 
 
 def _tell_data_set(report: Report) -> None:
-    from evals.cli import console
-
     if report.dataset is None:
         raise InputError("no question is left", where="prepare", expected="at least one", got="none")  # fmt: skip
     console.print(f"data set: {report.dataset}", markup=False, highlight=False)
@@ -65,7 +64,6 @@ def _tell_data_set(report: Report) -> None:
 def make_model(described: ModelSettings) -> EngineModel:
     """The model that a stage asks."""
     from agents.engines import make_engine
-    from evals.cli import quiet
     from evals.model_fingerprint import model_fingerprint
 
     if "://" not in described.model:

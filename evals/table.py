@@ -29,7 +29,7 @@ COLUMNS: dict[str, str] = {
     "n_images": "number of images",
     "n_choices": "number of possible answers, where they can be counted; NaN for open answers",
     "reply": "the reply as it came, or what the endpoint said when it refused the request",
-    "finish_reason": "stop, length where the reply was cut, or refused where there is none",
+    "finish_reason": "stop, length where the reply was cut, content_filter where its endpoint cut it, refused where there is none",
     "reply_tokens": "number of tokens of the reply; NaN where the engine cannot tell",
     "parsed": "the answer read from the reply; None where there is none to read",
     "canonical": "that answer in terms of the canonical order; None for an unparsable reply",

@@ -45,6 +45,9 @@ class SamplingParams:
     seed: int = 0
 
 
+FinishReason = Literal["stop", "length", "content_filter", "refused"]
+
+
 @dataclass(frozen=True)
 class Reply:
     """One generated reply.
@@ -55,14 +58,14 @@ class Reply:
         token_ids: int64 [T]; ends with the end-of-sequence token where the reply is finished.
         logprobs: float32 [T], natural logarithm of each token's probability under the policy that
             drew it (its temperature, its suppressed tokens); empty where the engine cannot tell.
-        finish_reason: "stop", "length", or ``REFUSED``: then nothing was generated, and ``text`` is what
-            the endpoint said.
+        finish_reason: "stop", "length", "content_filter" where an endpoint cut or kept back the reply, or
+            ``REFUSED``: then nothing was generated, and ``text`` is what the endpoint said.
     """
 
     text: str
     token_ids: np.ndarray
     logprobs: np.ndarray
-    finish_reason: Literal["stop", "length", "refused"]
+    finish_reason: FinishReason
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", encodable(self.text))

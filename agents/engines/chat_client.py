@@ -36,8 +36,14 @@ _SECRET_LENGTH = 12
 #: Statuses that another attempt may mend, beside those of the server's own faults (500 and more).
 _TRANSIENT = frozenset({408, 409, 425, 429})
 _NOT_IMPLEMENTED = 501
+#: A server that never answered is not waited for as one that did: its address may be wrong.
+_FIRST_RETRIES = 2
 #: Statuses with which a request may be refused for what it holds, such as a prompt that is too long.
 _OF_ONE_REQUEST = frozenset({400, 413, 422})
+
+
+class UnreachableError(TransientError):
+    """Nobody listens at the address, or there is no such machine."""
 
 
 class EndpointError(RuntimeError):
@@ -110,6 +116,7 @@ class ChatClient:
         self._pace = Pace(endpoint.requests_per_minute, clock)
         self._rng = np.random.default_rng()  # of the pauses, nothing else
         self._key = endpoint.key()
+        self._is_there = False  # whether it ever answered, be it with an error
         self._http = httpx2.AsyncClient(
             headers={"authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=endpoint.timeout,
@@ -136,7 +143,8 @@ class ChatClient:
             stop: once it is set, nothing is sent again.
 
         Raises:
-            InputError: the endpoint refuses the request: another attempt would not help.
+            InputError: the endpoint refuses the request: another attempt would not help; or it was
+                never there.
             EndpointError: every attempt failed.
         """
         return await self._sent("POST", "chat/completions", body, stop, _with_choices)
@@ -152,6 +160,11 @@ class ChatClient:
                     return await self._attempt(method, path, body, read)
             except TimeoutError:
                 error = TransientError(f"no answer within {self.endpoint.timeout:g} seconds")
+            except UnreachableError as failed:
+                if not self._is_there and retries >= min(_FIRST_RETRIES, self.retry.max_retries):
+                    raise InputError("endpoint cannot be reached", where=self.endpoint.url,
+                                     expected="a server that listens", got=self._without_key(str(failed))) from None  # fmt: skip
+                error = failed
             except TransientError as failed:
                 error = failed
             wanted = error.retry_after
@@ -176,8 +189,11 @@ class ChatClient:
             )
         except httpx2.TimeoutException:
             raise TransientError(f"no answer within {self.endpoint.timeout:g} seconds") from None
+        except httpx2.ConnectError as error:
+            raise UnreachableError(f"{type(error).__name__}: {error}") from None
         except httpx2.RequestError as error:
             raise TransientError(f"{type(error).__name__}: {error}") from None
+        self._is_there = True
         if response.status_code != httpx2.codes.OK:
             raise self._refusal(response)
         try:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from agents.engines.background_loop import BackgroundLoop
-from agents.engines.base import REFUSED, Prompt, Reply, SamplingParams, reply_counts
+from agents.engines.base import REFUSED, FinishReason, Prompt, Reply, SamplingParams, reply_counts
 from agents.engines.chat_client import KEY_VARIABLE, ChatClient, Endpoint, RefusedError
 from agents.engines.http_retry import RetryPolicy
 from agents.engines.partial import PartialRepliesError
@@ -353,8 +353,13 @@ def _reply(choice: Mapping[str, Any]) -> Reply:
         text=text,
         token_ids=np.zeros(0, np.int64),
         logprobs=_logprobs(choice.get("logprobs")),
-        finish_reason="length" if choice.get("finish_reason") == "length" else "stop",
+        finish_reason=_finish_reason(choice.get("finish_reason")),
     )
+
+
+def _finish_reason(said: Any) -> FinishReason:
+    """Ours for the server's: some end with a tool's name or nothing, which is an end as well."""
+    return said if said in ("length", "content_filter") else "stop"
 
 
 def _text(content: Any) -> str:

@@ -200,8 +200,32 @@ def _read_json(files: Sequence[Path], streaming: bool) -> Any:
     if not all(isinstance(row, dict) for row in found):
         raise InputError("file holds no rows", where=str(files[0]), expected="a list of JSON objects",
                          got=shorten(found[:1]))  # fmt: skip
+    _check_types(found, files[0])
     rows = Dataset.from_list(found)
     return rows.to_iterable_dataset() if streaming else rows
+
+
+#: What JSON calls the types of Python; a whole number may stand among others.
+_JSON_TYPES = {str: "text", bool: "true or false", int: "a number", float: "a number",
+               list: "a list", dict: "an object"}  # fmt: skip
+
+
+def _check_types(rows: Sequence[dict[str, Any]], file: Path) -> None:
+    """A column of a table has one type, which JSON does not ask for.
+
+    Raises:
+        InputError: it has several; names the row that differs from those before it.
+    """
+    first: dict[str, str] = {}
+    for number, row in enumerate(rows):
+        for column, value in row.items():
+            if value is None:
+                continue
+            got = _JSON_TYPES[type(value)]
+            if first.setdefault(column, got) != got:
+                raise InputError("column has several types", where=f"{file}, row {number}, column {column!r}",
+                                 expected=f"{first[column]}, as in the rows before",
+                                 got=f"{got}: {shorten(value)}")  # fmt: skip
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

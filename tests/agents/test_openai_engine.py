@@ -158,9 +158,20 @@ def test_nothing_is_tried_for_ever(server, connect):
     assert len(server.bodies) == 5
 
 
-def test_no_server_at_all_is_told(connect):
-    with pytest.raises(EndpointError, match=r"127\.0\.0\.1.*ConnectError"):
+def test_a_server_that_was_never_there_is_told_soon(connect, fast):
+    with pytest.raises(InputError, match=r"cannot be reached.*127\.0\.0\.1.*ConnectError"):
         connect(f"http://127.0.0.1:{free_port()}/v1").generate([Prompt((), "?")])
+    assert fast.time < 3
+
+
+def test_a_server_that_goes_away_is_waited_for(connect, fast, tmp_path):
+    port = free_port()
+    with server_process(port, tmp_path / "log"):
+        engine = connect(f"http://127.0.0.1:{port}/v1", concurrency=1)
+        engine.generate([Prompt((), "?")])
+    with pytest.raises(EndpointError, match=r"ConnectError.*\(5 attempts\)"):
+        engine.generate([Prompt((), "!")])
+    assert fast.time > 3
 
 
 @pytest.mark.parametrize(
@@ -354,7 +365,9 @@ def test_thoughts_parts_and_finish_reasons_are_understood():
     def reply(finish, logprobs=None, **message):
         return _reply({"message": message, "finish_reason": finish, "logprobs": logprobs})
 
-    assert reply("length", content="a").finish_reason == "length"
+    for reason in ("length", "content_filter"):
+        assert reply(reason, content="a").finish_reason == reason
+    assert reply("tool_calls", content="a").finish_reason == "stop"
     assert reply("content_filter", content=None).text == ""
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     assert reply("stop", content=parts, reasoning_content="why").text == "<think>why</think>ab"

@@ -219,6 +219,16 @@ def test_the_cost_is_told_beforehand_and_nothing_is_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_address_is_not_copied_over_ray():
+    from evals.eval_command import evaluation_engine
+
+    with (
+        pytest.raises(InputError, match=r"--ray: expected a model folder, or --engine-set concurr"),
+        evaluation_engine("http://localhost:1/v1", 2, "transformers", {}),
+    ):
+        pass
+
+
 @pytest.mark.slow
 def test_evaluation_over_ray_gives_the_same_replies(tmp_path):
     command = (
@@ -307,6 +317,9 @@ def test_a_model_behind_an_address_is_measured_and_a_failed_run_goes_on(tmp_path
         complaint = perl_env(*arguments, code=2)
         assert len(complaint.strip().splitlines()) == 1
         answered = len(server.answered)
+        left = perl_env(*arguments, "--dry-run")
+        assert f"3 replies lie in {out} already" in left
+        assert "5 questions in an order, 5 replies" in left
         assert "report:" in perl_env(*arguments)
         assert len(server.answered) == 8
         assert answered == 3

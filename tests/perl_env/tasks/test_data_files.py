@@ -158,6 +158,12 @@ def test_json_lines_and_unpacked_pictures(tmp_path):
     (folder / "lines.jsonl").write_text("[1, 2]")
     with pytest.raises(InputError, match="file holds no rows"):
         fixture.load(folder)
+    mixed = [rows[0] | {"answer": "2"}, rows[1] | {"answer": None}, rows[2] | {"answer": 2}]
+    (folder / "lines.jsonl").write_text("\n".join(map(json.dumps, mixed)))
+    with pytest.raises(
+        InputError, match=r"several types.*lines.jsonl, row 2, column 'answer'.*text.*a number: 2"
+    ):
+        fixture.load(folder)
     (folder / "lines.jsonl").write_text('{"problem_id": ')
     with pytest.raises(InputError, match="data cannot be read"):
         fixture.load(folder)
