@@ -105,7 +105,11 @@ class ReferenceText:
             new_slot[old] = new
         pieces: list[str] = []
         for before, (_, _, slots, words, say) in zip(self._between, self._parts, strict=False):
-            moved = tuple([new_slot[slot] for slot in slots])
+            moved = (
+                (new_slot[slots[0]],)
+                if len(slots) == 1
+                else tuple([new_slot[slot] for slot in slots])
+            )
             pieces += before, say(moved, words, self.n_images)
         return "".join(pieces) + self._between[-1]
 

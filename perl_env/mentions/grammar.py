@@ -158,18 +158,26 @@ NOUN_NEXT = re.compile(
     r"|at|on|to|that|which|shown|displayed|located|in\b|im|label|number|marked|with|index|pair|set|group|triplet|row|column|id|of (?:lucky|number)"
     r"|right|dir|just|placed|before|after|prec|follow|between|adj|beside|above|below|under|over))"
 )
-#: Forms that begin with an ordinal.
-ORDINAL_FORMS = re.compile(
-    rf"""
-    (?P<vague>{any_of(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
+_PAIRED = rf"""
     |(?P<paired>
         (?={_A_FEW_WORDS}pair)
         (?P<pair_ordinal>{ORDINAL})[ ](?:pair[ ]of[ ](?:the[ ]|these[ ]|those[ ])?(?P<pair_noun>{IMAGE})s
             |(?P<noun_of_pair>{IMAGE})[ ]pair|pair(?![ ]of[ ]))(?![\w-]))
+    """
+_GROUPED = rf"""
     |(?P<grouped>
         (?={_A_FEW_WORDS}{_GROUP})
         {ORDINAL}[ ](?P<group>{_GROUP})s?
         [ ]of[ ](?:the[ ]|these[ ]|those[ ])?(?:{COUNT}[ ])?(?:{IMAGE})s?(?!\w))
+    """
+
+
+def _ordinal_forms(pairs: bool, groups: bool) -> re.Pattern[str]:
+    """Forms that begin with an ordinal, with those of pairs and groups where a text may have them."""
+    return re.compile(
+        rf"""
+    (?P<vague>{any_of(_VAGUE_WORDS)}(?:[ -](?:left|right|few|{COUNT}))?[ ](?:{IMAGE})s?(?!\w))
+    {_PAIRED if pairs else ""}{_GROUPED if groups else ""}
     |(?P<ordinal>
         (?P<ordinals>{ORDINAL}(?P<more_ordinals>(?:{_BETWEEN_ORDINALS}{ORDINAL})*))
         (?:[ ](?P<count>{COUNT}))?
@@ -182,9 +190,11 @@ ORDINAL_FORMS = re.compile(
             |[ ](?P<to_come>to[ ]come)(?!\w)
             |[ ](?P<placeholder><image>)
         )?)
-    """,
-    re.VERBOSE,
-)
+        """,
+        re.VERBOSE,
+    )
+
+
 #: Forms that begin with a word that is neither noun nor ordinal.
 RARE_FORMS = re.compile(
     rf"""
@@ -195,7 +205,23 @@ RARE_FORMS = re.compile(
     """,
     re.VERBOSE,
 )
-FORMS = {"noun": NOUN_FORMS, "ordinal": ORDINAL_FORMS, "rare": RARE_FORMS}
+#: Whether a text has "pair" and " of " -> the forms by kind of trigger.
+_FORMS = {
+    (pairs, groups): {
+        "noun": NOUN_FORMS,
+        "ordinal": _ordinal_forms(pairs, groups),
+        "rare": RARE_FORMS,
+    }
+    for pairs in (False, True)
+    for groups in (False, True)
+}
+
+
+def forms_of(low: str) -> dict[str, re.Pattern[str]]:
+    """The forms that a text may have, by kind of trigger: most texts have no pairs and no groups."""
+    return _FORMS["pair" in low, " of " in low]
+
+
 # VERBOSE ignores blanks, so the pieces above write a blank as [ ]; "[ -]" and "[- ]" are classes.
 
 NUMBER_ITEM = re.compile(NUMBER)

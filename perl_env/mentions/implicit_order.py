@@ -23,6 +23,7 @@ from perl_env.mentions.grammar import (
 )
 from perl_env.mentions.leftovers import (
     Found,
+    free_numbers,
     leftover_denotations,
     leftover_numbers,
     leftover_ordinals,
@@ -32,9 +33,10 @@ from perl_env.mentions.leftovers import (
     say_a_number,
     things_in_same_image,
 )
-from perl_env.mentions.letters import words_of
+from perl_env.mentions.letters import has_any, words_of
 from perl_env.mentions.parts import Mention, say_pair
 from perl_env.mentions.unusual_names import (
+    may_have_one_on_side,
     may_have_unusual_name,
     names_in_brackets,
     numbers_beside,
@@ -63,6 +65,10 @@ _ANSWER_IN_ORDER = re.compile(
     rf"|\b(?:answer|respond|reply)\b[^.?!\n]{{0,40}}\b(?:in (?:the )?(?:same |given )?order\b(?! (?:of|from|to)\b)|one by one|in turn|in sequence)"
     rf"|\bin order of (?:appearance|presentation)\b|\bin the order (?:(?:they|you|that) |given|shown|presented|provided)"
 )
+_IN_ORDER = tuple(
+    f"in {the}{given}order" for the in ("", "the ") for given in ("", "same ", "given ")
+)
+_ANSWERS = ("answer", "respond", "reply")
 #: "the image on the right …, the one on the left": sides that are said without the noun.
 _ONE_ON_SIDE = re.compile(
     r"(?<!\w)ones? (?:that is |shown )?(?:on|at|to) the (?:far )?(?:left|right)(?!\w| (?:side|half|corner|edge|part|of)\b)"
@@ -122,16 +128,38 @@ _LISTED = re.compile(
 _HYPHENS = ("-im", "-pic", "-pho", "-snap", "-scr")
 _LETTER_IN_BRACKETS = re.compile(r"\([a-h]\)")
 _OPENED = ("image (", "images (", "picture (", "photo (", "img (", "pic (")
-_NEIGHBOURS = ("the next", "the prev", "the foll", "the prec", "the other next")
+_NEIGHBOURS = frozenset(("next", "previous", "following", "preceding"))
+_ROW_WORDS = frozenset(
+    [
+        "up",
+        "until",
+        "till",
+        "since",
+        "as",
+        "start",
+        "starting",
+        "begin",
+        "beginning",
+        "on",
+        "onward",
+        "onwards",
+        "forward",
+        "forwards",
+        "upward",
+        "upwards",
+        "later",
+        "beyond",
+    ]
+)
 _UP_TO_ENDS = ("to ", "til ", "till ", "ince ", "of ", "from ", "with ", "at ", "including ")
 _ONWARDS_BEGINNINGS = (" on", " and ", " forw", " upw", " later", " beyond")
-_NOUNS_AND_COLON = tuple(f"{noun}{ending}:" for noun in IMAGE_NOUNS for ending in ("", "s"))
+_COLON_AND_NUMBER = re.compile(r": ?[#(]?\d")
 _ODD_NUMBER_WORDS = frozenset(
     ["from", "between", "numbers", "no", "nos", "nrs", "indices", "indexes", "out"]
 )
 _ODD_PIECES = (
-    *("s from ", "s between ", "numbers ", " nos"),
-    *(" nrs", "indices ", "indexes ", "out of "),
+    *(f"{noun}s {word} " for noun in IMAGE_NOUNS for word in ("from", "between")),
+    *("numbers ", " nos", " nrs", "indices ", "indexes ", "out of "),
 )
 _OF_COUNT = re.compile(rf" of (?:{any_of(NUMBERS[1:10])}|\d{{1,2}}) ")
 _BRACKETED = ("e [", "s [", "s[", "o [")
@@ -153,18 +181,10 @@ _SIDES = (
 )
 
 
-def _may_have(low: str, pieces: tuple[str, ...]) -> bool:
-    """Whether one of the pieces stands in the text."""
-    for piece in pieces:  # noqa: SIM110 - any() with a generator takes several times as long
-        if piece in low:
-            return True
-    return False
-
-
 def _may_be_hyphenated(low: str) -> bool:
     """Whether ``_HYPHENATED`` is worth a search."""
-    return ("-" in low and _may_have(low, _HYPHENS)) or (
-        "(" in low and _may_have(low, _OPENED) and _LETTER_IN_BRACKETS.search(low) is not None
+    return ("-" in low and has_any(low, _HYPHENS)) or (
+        "(" in low and has_any(low, _OPENED) and _LETTER_IN_BRACKETS.search(low) is not None
     )
 
 
@@ -172,7 +192,7 @@ def _may_have_odd_number(low: str, words: frozenset[str]) -> bool:
     """Whether ``_ODD_NUMBERS`` is worth a search."""
     return (
         not words.isdisjoint(ORDINAL_ENDINGS)
-        or (not words.isdisjoint(_ODD_NUMBER_WORDS) and _may_have(low, _ODD_PIECES))
+        or (not words.isdisjoint(_ODD_NUMBER_WORDS) and has_any(low, _ODD_PIECES))
         or ("of" in words and _OF_COUNT.search(low) is not None)
     )
 
@@ -182,9 +202,9 @@ def _may_have_odd_form(low: str, words: frozenset[str]) -> bool:
     return (
         "#" in low
         or not words.isdisjoint(("zero", "zeroth", "place"))
-        or ("[" in low and _may_have(low, _BRACKETED))
+        or ("[" in low and has_any(low, _BRACKETED))
         or ("- " in low and ("- or " in low or "- and " in low))
-        or (("that" in words or "which" in words) and _may_have(low, _THAT_IS))
+        or (("that" in words or "which" in words) and has_any(low, _THAT_IS))
     )
 
 
@@ -194,9 +214,12 @@ class ImplicitOrder(Findings):
     def _check_implicit_order(self) -> None:
         """Doubts what depends on the order of the images without naming any of them."""
         low = self.low
+        self.words = words_of(low)
         if self.bare_placeholders > 1:
             self._check_placeholder_roles()
-        if "order" in low or "answer" in low:
+        if ("order" in self.words and has_any(low, _IN_ORDER)) or not self.words.isdisjoint(
+            _ANSWERS
+        ):
             named = {slot for mention in self.mentions for slot in mention.slots}
             for match in _ANSWER_IN_ORDER.finditer(low):
                 if match[0].startswith("in ") or len(named) < 2:
@@ -207,21 +230,21 @@ class ImplicitOrder(Findings):
                     self._doubt(*match.span(), "it takes the images two by two in their order")
             if (pairs := self._pairs()) and len(pairs) < len(self.mentions):
                 self._doubt(*pairs[0].span, "the text may say itself which images make a pair")
-        if ":" in low and _may_have(low, _NOUNS_AND_COLON) and (listed := _LISTED.search(low)):
+        if ":" in low and _COLON_AND_NUMBER.search(low) and (listed := _LISTED.search(low)):
             self._doubt(*listed.span(), "the numbers may name images")
         if self.n == 1:
             return
-        self.words = words_of(low)
         self._check_unusual_names()
         self._check_odd_names()
         if _may_be_hyphenated(low) and (found := _HYPHENATED.search(low)):
             self._doubt(*found.span(), "it may name an image")
         if self.mentions:
-            if _may_have(low, _NEIGHBOURS) and (found := _NEIGHBOUR.search(low)):
+            if not self.words.isdisjoint(_NEIGHBOURS) and (found := _NEIGHBOUR.search(low)):
                 self._doubt(*found.span(), "it depends on which images are neighbours")
-            self._check_rows()
+            if not self.words.isdisjoint(_ROW_WORDS):
+                self._check_rows()
         if self.n == 2 and ("left" in self.words or "right" in self.words):
-            if _may_have(low, _SIDES):
+            if has_any(low, _SIDES):
                 self._check_sides()
             self._check_leftover_sides()
 
@@ -236,9 +259,9 @@ class ImplicitOrder(Findings):
         if mentions:
             if "s" in words and ("'s" in low or "’s" in low):
                 found += owners(low, mentions)
-            if say_a_number(mentions):
+            if say_a_number(mentions) and (free := free_numbers(low, words, mentions, self.n)):
                 found += numbers_beside(low, mentions, self.n)
-                found += leftover_numbers(low, words, mentions, self.n)
+                found += leftover_numbers(low, free, mentions)
             if may_have_free_ordinal(low, words, mentions):
                 found += leftover_ordinals(low, mentions)
             if may_have_denotation(low, words):
@@ -246,7 +269,11 @@ class ImplicitOrder(Findings):
             if len(mentions) > 1:
                 found += things_in_same_image(low, mentions)
                 found += pictures_within(low, mentions)
-        if self.n == 2 and ("left" in words or "right" in words):
+        if (
+            self.n == 2
+            and ("left" in words or "right" in words)
+            and may_have_one_on_side(low, words)
+        ):
             found += ones_on_sides(low)
         for span, reason in found:
             self._doubt(*span, reason)

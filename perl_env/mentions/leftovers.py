@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from perl_env.mentions.grammar import IMAGE, any_of
-from perl_env.mentions.parts import Mention, number_value
-from perl_env.mentions.words import DENOTATIONS, NUMBERS, ORDINAL_ENDINGS, ORDINALS
+from perl_env.mentions.parts import Mention
+from perl_env.mentions.words import DENOTATIONS, NUMBER_VALUES, NUMBERS, ORDINAL_ENDINGS, ORDINALS
 
 Found = tuple[tuple[int, int], str]
 
@@ -32,15 +32,14 @@ _ENDS = (
 )
 #: Words after which a noun does not go on.
 STOPS = rf"(?:{'|'.join((*_VERBS, *_LINKS))})(?!\w)"
-_PLAIN_NUMBERS = tuple(NUMBERS[1:10])
-_NUMBER_WORDS = any_of(_PLAIN_NUMBERS)
+_PLAIN_NUMBERS = frozenset(NUMBERS[1:10])
+_NUMBER_WORDS = any_of(NUMBERS[1:10])
 _ORDINAL_WORDS = rf"{any_of(ORDINALS)}|last|\d{{1,2}}(?:st|nd|rd|th)"
 #: "2 and 3 dogs", "the first and the second row": what both belong to comes behind the second.
 _SHARED_NOUN = rf"(?!,? (?:and|or|to) (?:the )?(?:{_ORDINAL_WORDS}|{_NUMBER_WORDS}|\d{{1,2}}) (?!{STOPS})[a-z])"
 # What is looked for begins with letters or digits of its own: a search can then skip to them. What
 # stands before and behind is looked at afterwards.
-_DIGITS = re.compile("[0-9]+")
-_WRITTEN_NUMBER = re.compile(rf"(?:{_NUMBER_WORDS})(?!\w)")
+_NUMBER = re.compile(r"0?[1-9][0-9]?(?![0-9])(?<![0-9]{3})")
 _AFTER_DIGITS = re.compile(rf"(?![\w%°]|[.,:/]\d){_SHARED_NOUN}{_ENDS}")
 _AFTER_WORD = re.compile(rf"{_SHARED_NOUN}{_ENDS}")
 _NOT_BEFORE_NUMBER = frozenset("_.,:/$€£%=+*^<>→[-")
@@ -118,35 +117,47 @@ _DIRECTION = re.compile(
 )
 
 
-def leftover_numbers(
+def free_numbers(
     low: str, words: frozenset[str], mentions: Sequence[Mention], n_images: int
-) -> Iterator[Found]:
-    """Free numbers of images that there are, where a mention says one: "brighter than image 1, 2"."""
+) -> list[tuple[int, int]]:
+    """Where numbers of images that there are stand outside of mentions, in digits and in words."""
     spans = [mention.span for mention in mentions]
+    found = []
+    for match in _NUMBER.finditer(low):
+        if int(match[0]) <= n_images and not _within(match.start(), spans):
+            found.append(match.span())
+    for word in words & _PLAIN_NUMBERS:
+        if NUMBER_VALUES[word] > n_images:
+            continue
+        for start in _places_of(low, word):
+            end = start + len(word)
+            if not (low[end : end + 1].isalnum() or low[end : end + 1] == "_"):
+                found.append((start, end))
+    return found
+
+
+def leftover_numbers(
+    low: str, free: Sequence[tuple[int, int]], mentions: Sequence[Mention]
+) -> Iterator[Found]:
+    """Free numbers that may name images, where a mention says one: "brighter than image 1, 2"."""
     taken: list[tuple[int, int]] = []
-    for match in _candidates(low, words):
-        number = match[0]
-        if len(number) > 5 or not 1 <= number_value(number) <= n_images:
-            continue
-        start, end = match.span()
-        if _within(start, spans):
-            continue
+    for start, end in free:
         before = low[start - 1 : start]
         if before.isalnum() or before in _NOT_BEFORE_NUMBER:
             continue
-        if not (_AFTER_DIGITS if number.isdigit() else _AFTER_WORD).match(low, end):
+        if _says_what_is_counted(low[max(0, start - 24) : start]):
             continue
-        taken = taken or _taken(low, spans)
-        if _within(start, taken):
+        if not (_AFTER_DIGITS if low[start].isdigit() else _AFTER_WORD).match(low, end):
             continue
-        if not _is_certainly_no_image(low, start, end, taken):
+        taken = taken or _taken(low, mentions)
+        if not _within(start, taken) and not _is_certainly_no_image(low, start, end, taken):
             yield (start, end), "the number may name an image"
 
 
-def _taken(low: str, mentioned: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _taken(low: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
     """Where mentions, lists and coordinates stand."""
     return [
-        *mentioned,
+        *(mention.span for mention in mentions),
         *(match.span() for match in _LIST.finditer(low)),
         *(match.span() for match in _COORDINATES.finditer(low)),
     ]
@@ -159,12 +170,6 @@ def say_a_number(mentions: Sequence[Mention]) -> bool:
             if part.words[-1:].isdigit() or part.words.lower() in NUMBERS:
                 return True
     return False
-
-
-def _candidates(low: str, words: frozenset[str]) -> Iterator[re.Match[str]]:
-    yield from _DIGITS.finditer(low)
-    if not words.isdisjoint(_PLAIN_NUMBERS):
-        yield from _WRITTEN_NUMBER.finditer(low)
 
 
 def _within(at: int, spans: Sequence[tuple[int, int]]) -> bool:
@@ -181,7 +186,6 @@ def _is_certainly_no_image(
     before = low[max(0, start - 24) : start]
     return (
         before.endswith(_SIGN_BEFORE_NUMBER)
-        or _says_what_is_counted(before)
         or _LABELS.search(before) is not None
         or (before.endswith(" of ") and any(b == start - 4 for _, b in taken))
         or (low[end : end + 1] in (".", ")") and _LIST_NUMBER.search(low, 0, start) is not None)
@@ -266,13 +270,22 @@ def leftover_denotations(
         yield found.span(), "it may name an image"
 
 
+def _places_of(low: str, *words: str) -> Iterator[int]:
+    for word in words:
+        at = low.find(word)
+        while at >= 0:
+            yield at
+            at = low.find(word, at + 1)
+
+
 def leftover_sides(low: str, mentions: Sequence[Mention]) -> Iterator[Found]:
     """Of two images, sides that belong to no noun, where a mention says a side."""
     taken = [mention.span for mention in mentions]
-    for match in _SIDE.finditer(low):
-        start, end = match.span()
-        if any(a <= start < b for a, b in taken):
+    for start in _places_of(low, "left", "right"):
+        match = _SIDE.match(low, start)
+        if match is None or _within(start, taken):
             continue
+        end = match.end()
         if _DIRECTION.search(low[max(0, start - 32) : start]):
             continue
         yield (start, end), "it may mean an image by its side"

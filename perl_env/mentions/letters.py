@@ -28,7 +28,7 @@ _PLAIN_SIGNS = {
 #: Letters without any width: a reader does not see them, a pattern does.
 UNSEEN = re.compile("[\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff]")
 
-_NO_LETTERS = {code: " " for code in range(128) if not chr(code).isalpha()}
+_ONLY_LETTERS = bytes(code if chr(code).isalpha() and code < 128 else 32 for code in range(256))
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
@@ -46,6 +46,14 @@ def lower(text: str) -> str:
     return low.translate(_PLAIN_SIGNS)
 
 
+def has_any(low: str, pieces: tuple[str, ...]) -> bool:
+    """Whether one of the pieces stands in the text."""
+    for piece in pieces:  # noqa: SIM110 - any() with a generator takes several times as long
+        if piece in low:
+            return True
+    return False
+
+
 def words_of(low: str) -> frozenset[str]:
     """The words of a text in lower case, letters alone: to ask at once which searches are worth it.
 
@@ -53,5 +61,6 @@ def words_of(low: str) -> frozenset[str]:
     ['image', 'nd', 'ray', 's', 'the', 'x']
     """
     if low.isascii():
-        return frozenset(low.translate(_NO_LETTERS).split())
+        # by way of bytes, whose table is several times as fast
+        return frozenset(low.encode("ascii").translate(_ONLY_LETTERS).decode("ascii").split())
     return frozenset(_LETTERS.findall(low))

@@ -42,7 +42,7 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
         padded = f" {low}"  # a trigger's first character is the one before, so places agree
         trigger_pattern = grammar.TRIGGER_IN_ASCII if low.isascii() else grammar.TRIGGER
         search, next_may_fit = trigger_pattern.search, grammar.NOUN_NEXT.match
-        kinds, forms, handlers = grammar.TRIGGER_KINDS, grammar.FORMS, _HANDLERS
+        kinds, forms, handlers = grammar.TRIGGER_KINDS, grammar.forms_of(low), _HANDLERS
         while (trigger := search(padded, at)) is not None:
             kind, start = kinds.get(trigger[1], "ordinal"), trigger.start()
             if kind == "noun" and next_may_fit(low, start) is None:

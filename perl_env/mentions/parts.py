@@ -90,6 +90,8 @@ def say_ordinal_digits(slots: tuple[int, ...], words: str, n: int) -> str:
 
 
 def _with_article(ordinal: str, words: str) -> str:
+    if words.isalnum():  # one word
+        return cased_like(ordinal, words)
     article, blank, word = " ".join(words.split()).rpartition(" ")
     if not blank:
         return cased_like(ordinal, words)

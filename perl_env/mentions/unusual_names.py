@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from perl_env.mentions.grammar import IMAGE, any_of
+from perl_env.mentions.letters import has_any
 from perl_env.mentions.parts import Mention
 from perl_env.mentions.words import (
     COMPARATIVES,
@@ -33,11 +34,21 @@ _SHOWN_IN_TURN = (*_SHOWN, "appearing", "coming")
 
 
 class _UnusualName(NamedTuple):
-    """A way to name an image that cannot be said of another order."""
+    """A way to name an image that cannot be said of another order.
+
+    Attributes:
+        words: one of them has to be there.
+        pattern: what names an image.
+        reason: why it is doubtful.
+        also: one of these words has to be there, too; empty where that is not asked.
+        pieces: the same of pieces of the text.
+    """
 
     words: frozenset[str]
     pattern: re.Pattern[str]
     reason: str
+    also: frozenset[str] = frozenset()
+    pieces: tuple[str, ...] = ()
 
 
 #: "the last-but-one image", "the second but last picture"
@@ -62,6 +73,7 @@ _SHOWN_AT = _UnusualName(
         rf" (?:as )?(?:the )?{_ORDINAL_WORD}(?!\w)(?! (?:week|month|year|night|time)\b)"
     ),
     "it may name an image",
+    also=ORDINAL_ENDINGS.union(ORDINALS, ("last", "final", "penultimate")),
 )
 #: "the second MRI scan", "thumbnail 2": nouns that may as well be things within an image
 _RARE_NOUN = _UnusualName(
@@ -85,6 +97,7 @@ _SIDE_BEHIND = _UnusualName(
         r"(?=[.,;:?!)]|\Z| (?:is|was|has|shows|contains|and|or|than)\b)"
     ),
     "it may mean an image by its side",
+    pieces=tuple(f"{noun} {side}" for noun in IMAGE_NOUNS for side in ("left", "right")),
 )
 #: "all images but the second"
 _ALL_BUT = _UnusualName(
@@ -101,8 +114,8 @@ _UNUSUAL_WORDS = frozenset[str]().union(*(name.words for name in _UNUSUAL))
 #: "Image: 2", "Image = 2", but not "dogs per image: 2" nor "image: 2 dogs"; "Is image\\n2 darker"
 _SET_TO = re.compile(
     r"[:=][ \t]?[\"'*(#]{0,3}\d{1,2}(?![\w%°]|\.\d|[:/]\d)(?! (?!and\b|or\b|is\b|has\b|shows\b)[a-z])"
-    r"|[\t\n] ?[#(]?\d{1,2}(?![\w%°.):\t\n])"
 )
+_NEXT_LINE = re.compile(r"[\t\n] ?[#(]?\d{1,2}(?![\w%°.):\t\n])")
 _WHAT_IS_SET = re.compile(
     rf"(?<![^\W_])(?<!per )(?<!each )(?<!every )(?:{IMAGE})(?: (?:number|no\.?|nr\.?|id|index)| ?#)?[\"'*]{{0,3}} ?\Z"
 )
@@ -149,6 +162,7 @@ _LINKS = frozenset(
 _BEFORE_LINK = _LINKS | COMPARATIVES | frozenset(
     ["is", "are", "be", "and", "or", "more", "less", "rather", "followed", "compared", "well", "also", "either", "both", "the", "look", "looks", "similar", "same", "identical", "equal", "close", "match", "matches", "matched", "differ", "differs", "different", "looking", "instead", "of", "preceded"]
 )  # fmt: skip
+_LEADS = ("and", "or", "with", "to", "than", "vs", "vs.", "versus", "&", "the")
 #: "Compare 1 with image 2"
 _LED_TO = re.compile(
     r"(?<![\w.,/:-])(\d{1,2}),? (?:and|or|with|to|than|vs\.?|versus|&) (?:the )?[<\[(]?\Z"
@@ -171,6 +185,7 @@ _ONE_ON_SIDE = re.compile(
     r"(?<!\w)ones? (?:that is |shown )?(?:on|at|to) (?:the )?(?:far )?(?:left|right)(?!\w| (?:side|half|corner|edge|part|of)\b)"
     rf"|(?<!\w)the (?:left|right) (?:is|has|shows|contains|{any_of(COMPARATIVES)})(?!\w)"
 )
+_SIDE_IS = re.compile(rf" (?:is|has|shows|contains|{any_of(COMPARATIVES)})(?!\w)")
 _WORD = re.compile(r"[a-z]+")
 _IMAGE_WORDS = frozenset(noun + ending for noun in IMAGE_NOUNS for ending in ("", "s"))
 _NAMES_NOTHING = PLAIN_WORDS | _IMAGE_WORDS | frozenset(NUMBERS)
@@ -191,11 +206,16 @@ def may_have_unusual_name(low: str, words: frozenset[str]) -> bool:
 
 def unusual_names(low: str, words: frozenset[str]) -> Iterator[tuple[tuple[int, int], str]]:
     """Places that may name images in a way that no form knows, and why they are doubtful."""
-    for needed, pattern, reason in _UNUSUAL:
-        if not words.isdisjoint(needed) and (found := pattern.search(low)):
+    for needed, pattern, reason, also, pieces in _UNUSUAL:
+        if (
+            not words.isdisjoint(needed)
+            and not (also and words.isdisjoint(also))
+            and not (pieces and not has_any(low, pieces))
+            and (found := pattern.search(low))
+        ):
             yield found.span(), reason
-    if ":" in low or "\n" in low or "=" in low or "\t" in low:
-        for match in _SET_TO.finditer(low):
+    for pattern, signs in ((_SET_TO, ":="), (_NEXT_LINE, "\n\t")):
+        for match in pattern.finditer(low) if signs[0] in low or signs[1] in low else ():
             if _WHAT_IS_SET.search(low, max(0, match.start() - 34), match.start()):
                 yield match.span(), "the number may name an image or be a count"
     if not low.isascii() and (found := _CIRCLED.search(low)):
@@ -240,7 +260,8 @@ def numbers_beside(
             words = after[1].replace(",", " ").split()
             if words and words[-1] in _LINKS and _BEFORE_LINK.issuperset(words):
                 yield (start, after.end()), "the number may name an image"
-        before = _LED_TO.search(low, max(0, start - 20), start)
+        leads = low[max(0, start - 20) : start].rstrip(" <[(").endswith(_LEADS)
+        before = leads and _LED_TO.search(low, max(0, start - 20), start)
         if before and before.start(1) not in named and 1 <= int(before[1]) <= n_images:
             yield (before.start(), end), "the number may name an image"
 
@@ -267,6 +288,19 @@ def pictures_within(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tup
 
 def _may_be_shown(mention: Mention) -> bool:
     return mention.noun in _PICTURES and not mention.parts[-1].words[-1:].isdigit()
+
+
+def may_have_one_on_side(low: str, words: frozenset[str]) -> bool:
+    """Whether ``ones_on_sides`` is worth its search."""
+    if "one" in words or "ones" in words:
+        return True
+    for side in ("the left", "the right"):
+        at = low.find(side)
+        while at >= 0:
+            if _SIDE_IS.match(low, at + len(side)):
+                return True
+            at = low.find(side, at + 1)
+    return False
 
 
 def ones_on_sides(low: str) -> Iterator[tuple[tuple[int, int], str]]:
