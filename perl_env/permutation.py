@@ -16,6 +16,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,11 +39,13 @@ _BARE_NUMBERS = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def identity(n: int) -> Order:
     """The order that moves nothing."""
     return tuple(range(n))
 
 
+@lru_cache(maxsize=4096)
 def inverse(order: Order) -> Order:
     """The order that undoes ``order``: ``inverse(order)[s]`` is where the image of slot s went.
 
@@ -67,13 +70,20 @@ def as_order(order: Sequence[int], n: int, where: str = "order") -> Order:
         InputError: it is none.
     """
     try:
-        result = tuple([int(slot) for slot in order])
+        result = _slots(tuple(order))
     except (TypeError, ValueError):
-        result = ()
-    if sorted(result) != list(range(n)):
+        result = None
+    if result is None or len(result) != n:
         raise InputError("order is no permutation", where=where,
                          expected=f"a permutation of 0..{n - 1}", got=order)  # fmt: skip
     return result
+
+
+@lru_cache(maxsize=4096)
+def _slots(order: tuple) -> Order | None:
+    """The order as ints; ``None`` where it is none."""
+    slots = tuple([int(slot) for slot in order])
+    return slots if sorted(slots) == list(range(len(slots))) else None
 
 
 def movable_slots(question: Question) -> tuple[int, ...]:
@@ -139,8 +149,11 @@ def permute(question: Question, order: Sequence[int]) -> Question:
     movable = movable_slots(question)
     if len(movable) < len(order):
         _check_legal(question, order, movable)
-    canonical = question.canonical or question
-    combined = compose(question.order, order)
+    canonical = question.canonical
+    if canonical is None:
+        canonical, combined = question, order
+    else:
+        combined = compose(question.order, order)
     if combined == identity(len(combined)):
         return canonical
     return _rewritten(canonical, combined)

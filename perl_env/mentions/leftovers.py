@@ -39,7 +39,7 @@ _ORDINAL_WORDS = rf"{any_of(ORDINALS)}|last|\d{{1,2}}(?:st|nd|rd|th)"
 _SHARED_NOUN = rf"(?!,? (?:and|or|to) (?:the )?(?:{_ORDINAL_WORDS}|{_NUMBER_WORDS}|\d{{1,2}}) (?!{STOPS})[a-z])"
 # What is looked for begins with letters or digits of its own: a search can then skip to them. What
 # stands before and behind is looked at afterwards.
-_NUMBER = re.compile(r"0?[1-9][0-9]?(?![0-9])(?<![0-9]{3})")
+_NUMBER = re.compile(r"[0-9]{1,2}(?![0-9])(?<![0-9]{3})")
 _AFTER_DIGITS = re.compile(rf"(?![\w%°]|[.,:/]\d){_SHARED_NOUN}{_ENDS}")
 _AFTER_WORD = re.compile(rf"{_SHARED_NOUN}{_ENDS}")
 _NOT_BEFORE_NUMBER = frozenset("_.,:/$€£%=+*^<>→[-")
@@ -124,7 +124,7 @@ def free_numbers(
     spans = [mention.span for mention in mentions]
     found = []
     for match in _NUMBER.finditer(low):
-        if int(match[0]) <= n_images and not _within(match.start(), spans):
+        if 1 <= int(match[0]) <= n_images and not _within(match.start(), spans):
             found.append(match.span())
     for word in words & _PLAIN_NUMBERS:
         if NUMBER_VALUES[word] > n_images:
@@ -144,6 +144,8 @@ def leftover_numbers(
     for start, end in free:
         before = low[start - 1 : start]
         if before.isalnum() or before in _NOT_BEFORE_NUMBER:
+            continue
+        if before == "(" and low[end : end + 1] == ")":  # "f(2)"
             continue
         if _says_what_is_counted(low[max(0, start - 24) : start]):
             continue
