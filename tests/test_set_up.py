@@ -15,6 +15,7 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_torchvision_is_importable_in_a_fresh_process():
     done = run("import torchvision, torch; print(hasattr(torch.ops.torchvision, 'nms'))")
     assert done.stdout.strip() == "True", done.stderr
@@ -39,6 +40,7 @@ def test_vllm_is_known_by_its_name_and_finds_its_platform():
     assert done.stdout.strip().splitlines()[-1] == ("cpu" if torch.version.cuda is None else "cuda")
 
 
+@pytest.mark.slow
 def test_repairing_twice_changes_nothing():
     site = Path(importlib.metadata.distribution("torch").locate_file(""))
     before = sorted(path.name for path in site.iterdir())

@@ -11,6 +11,7 @@ from tests.agents.conftest import LetterEnv, played, tiny_config, weights_of
 pytestmark = pytest.mark.usefixtures("ray_session")
 
 
+@pytest.mark.slow
 def test_reward_rises(tiny_model, build):
     algorithm = build(tiny_config(tiny_model))
     returns = [algorithm.train()["env_runners"]["episode_return_mean"] for _ in range(30)]

@@ -14,6 +14,7 @@ from tests.agents.conftest import largest_gap, learner_of, played, tiny_config, 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
 
+@pytest.mark.slow
 def test_micro_batches_change_nothing(tiny_model, build):
     results = []
     for size in (64, 7, 1):
@@ -78,6 +79,7 @@ def test_a_policy_at_its_reference_has_no_divergence(tiny_model, build):
     assert learner_of(build(tiny_config(tiny_model)))._reference is None
 
 
+@pytest.mark.slow
 def test_divergence_holds_the_policy_back(tiny_model, build):
     gaps = []
     for coefficient in (1e-6, 20.0):
