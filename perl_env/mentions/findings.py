@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from perl_env.mentions import grammar
-from perl_env.mentions.letters import lower
+from perl_env.mentions.letters import lower, words_of
 from perl_env.mentions.parts import (
     Doubt,
     Mention,
@@ -33,7 +33,7 @@ class Findings:
         self.n = n_images
         self.mentions: list[Mention] = []
         self.doubts: list[Doubt] = []
-        self.words: frozenset[str] = frozenset()
+        self.words = words_of(self.low)
         self.bare_placeholders = self.low.count("<image>")
         self.relative: re.Match[str] | None = None
         self.parenthesised: list[int] = []

@@ -16,6 +16,7 @@ from perl_env.mentions.words import (
     NUMBERED_VIEW_NOUNS,
     NUMBERS,
     OPPOSITE_SIDES,
+    ORDINAL_ENDINGS,
     ORDINALS,
     VIEW_NOUNS,
 )
@@ -111,10 +112,35 @@ TRIGGER_KINDS = (
 #: Where a mention may begin: the word, which ``TRIGGER_KINDS`` knows unless it is an ordinal in digits.
 #: The match includes the character before, no letter and no digit, and so is tried once a word.
 TRIGGER = re.compile(rf"[\W_]({any_of(TRIGGER_KINDS)}|\d{{1,3}}(?:st|nd|rd|th))(?![^\W\d_])")
-#: The same for a text that is ASCII: a set of ranges is quicker to look through.
-TRIGGER_IN_ASCII = re.compile(
-    rf"[^a-z0-9]({any_of(TRIGGER_KINDS)}|[0-9]{{1,3}}(?:st|nd|rd|th))(?![a-z])"
-)
+#: What of a trigger is letters before a dash or a blank ("odd-numbered").
+_TRIGGER_WORDS = {
+    re.split("[- ]", trigger)[0]: kind for trigger, kind in reversed(TRIGGER_KINDS.items())
+}
+
+
+def trigger_places(low: str, words: frozenset[str]) -> list[tuple[int, str]]:
+    """Where a mention may begin, and the kind of its forms, in the order of the text.
+
+    In most texts the few words that are there are found one by one, which is quicker than a search.
+
+    Args:
+        low: text in lower case.
+        words: its words.
+    """
+    if not low.isascii() or not words.isdisjoint(ORDINAL_ENDINGS):
+        found = TRIGGER.finditer(f" {low}")  # it begins at the character before: places agree
+        return [(match.start(), TRIGGER_KINDS.get(match[1], "ordinal")) for match in found]
+    places = []
+    for word in words & _TRIGGER_WORDS.keys():
+        size, start = len(word), low.find(word)
+        while start >= 0:
+            end = start + size
+            if not low[start - 1 : start].isalnum() and not low[end : end + 1].isalpha():
+                places.append((start, _TRIGGER_WORDS[word]))
+            start = low.find(word, end)
+    places.sort()
+    return places
+
 
 #: Forms that begin with a noun.
 NOUN_FORMS = re.compile(

@@ -33,9 +33,10 @@ from perl_env.mentions.leftovers import (
     say_a_number,
     things_in_same_image,
 )
-from perl_env.mentions.letters import has_any, words_of
+from perl_env.mentions.letters import has_any
 from perl_env.mentions.parts import Mention, say_pair
 from perl_env.mentions.unusual_names import (
+    may_go_on,
     may_have_one_on_side,
     may_have_unusual_name,
     names_in_brackets,
@@ -201,7 +202,9 @@ def _may_have_odd_form(low: str, words: frozenset[str]) -> bool:
     """Whether ``_ODD_FORMS`` is worth a search."""
     return (
         "#" in low
-        or not words.isdisjoint(("zero", "zeroth", "place"))
+        or "place" in words
+        or "zero" in words
+        or "zeroth" in words
         or ("[" in low and has_any(low, _BRACKETED))
         or ("- " in low and ("- or " in low or "- and " in low))
         or (("that" in words or "which" in words) and has_any(low, _THAT_IS))
@@ -214,7 +217,6 @@ class ImplicitOrder(Findings):
     def _check_implicit_order(self) -> None:
         """Doubts what depends on the order of the images without naming any of them."""
         low = self.low
-        self.words = words_of(low)
         if self.bare_placeholders > 1:
             self._check_placeholder_roles()
         if ("order" in self.words and has_any(low, _IN_ORDER)) or not self.words.isdisjoint(
@@ -260,7 +262,8 @@ class ImplicitOrder(Findings):
             if "s" in words and ("'s" in low or "’s" in low):
                 found += owners(low, mentions)
             if say_a_number(mentions) and (free := free_numbers(low, words, mentions, self.n)):
-                found += numbers_beside(low, mentions, self.n)
+                if may_go_on(low, free):
+                    found += numbers_beside(low, mentions, self.n)
                 found += leftover_numbers(low, free, mentions)
             if may_have_free_ordinal(low, words, mentions):
                 found += leftover_ordinals(low, mentions)

@@ -17,7 +17,7 @@ from perl_env.mentions.parts import (
     say_ordinal_digits,
     say_pair,
 )
-from perl_env.mentions.words import DENOTATIONS, NUMBERS, OPPOSITE_SIDES
+from perl_env.mentions.words import DENOTATIONS, NUMBERS, OPPOSITE_SIDES, ORDINAL_SLOTS
 
 #: "at first glance image 2 …" and the like.
 _IDIOMS = frozenset({"glance", "place", "time", "person", "hand", "sight", "look", "step"})
@@ -33,6 +33,7 @@ _ENDS_PHRASE = re.compile(
 _LOCATED = re.compile(r"(?<!\w)(?:in|on|from|of|within|inside|with) (?:the )?\Z")
 #: "the left-most dog"
 _THING_AT_SIDE = re.compile(rf"(?:left|right)-?most (?!(?:{grammar.IMAGE})s?\b|ones?\b)[a-z]")
+_GOES_ON = frozenset(" -")
 _SECONDS = re.compile(r"\d[ -]\Z")
 _OTHER_COUNT = re.compile(rf" (?:or|to|and) {grammar.COUNT}")
 
@@ -129,12 +130,12 @@ class OrdinalForms(Findings):
             if "\n" not in self.low[match.end("ordinals") : end]:
                 self._doubt(start, end, "an ordinal and a number")
             return match.end("ordinals")
-        if grammar.FOLLOWED_BY_COMPOUND.match(self.low, end) and not (
-            noun == "image" and self.low.startswith(" frame", end)
-        ):
-            return None
         before = self.low[max(0, start - 12) : start]
-        if self.low[end : end + 1] == " ":
+        if self.low[end : end + 1] in _GOES_ON:
+            if grammar.FOLLOWED_BY_COMPOUND.match(self.low, end) and not (
+                noun == "image" and self.low.startswith(" frame", end)
+            ):
+                return None
             if grammar.FOLLOWED_BY_TECHNIQUE.match(self.low, end):
                 if _LOCATED.search(before):  # "in the first image sensors are shown"
                     self._doubt(start, end, "it may be called after images without being one")
@@ -261,6 +262,10 @@ class OrdinalForms(Findings):
         words = match["ordinals"]
         if match["count"]:
             return self._group_parts(match)
+        slot = ORDINAL_SLOTS.get(words)
+        if slot is not None:  # most are one plain word
+            part = Part(start, end, (slot,), self.text[start:end], say_ordinal)
+            return [part if match["one"] else self._with_article(part)]
         if words in ("former", "latter") and not self._may_count_slots(match):
             return None
         if not match["more_ordinals"]:

@@ -39,19 +39,13 @@ class Parser(NumberForms, OrdinalForms, ImplicitOrder):
     def parse(self) -> tuple[tuple[Mention, ...], tuple[Doubt, ...]]:
         """The mentions and doubts, in the order of the text."""
         low, at = self.low, 0
-        padded = f" {low}"  # a trigger's first character is the one before, so places agree
-        trigger_pattern = grammar.TRIGGER_IN_ASCII if low.isascii() else grammar.TRIGGER
-        search, next_may_fit = trigger_pattern.search, grammar.NOUN_NEXT.match
-        kinds, forms, handlers = grammar.TRIGGER_KINDS, grammar.forms_of(low), _HANDLERS
-        while (trigger := search(padded, at)) is not None:
-            kind, start = kinds.get(trigger[1], "ordinal"), trigger.start()
-            if kind == "noun" and next_may_fit(low, start) is None:
-                at = trigger.end() - 1
+        next_may_fit = grammar.NOUN_NEXT.match
+        forms, handlers = grammar.forms_of(low), _HANDLERS
+        for start, kind in grammar.trigger_places(low, self.words):
+            if start < at or (kind == "noun" and next_may_fit(low, start) is None):
                 continue
             match = forms[kind].match(low, start)
-            if match is None:
-                at = trigger.end() - 1
-            else:
+            if match is not None:
                 at = handlers[match.lastgroup or ""](self, match) or match.end()
         if self.mentions or self.doubts or "respectively" in low or " or " in low:
             self._check_whole_text()

@@ -162,6 +162,11 @@ _LINKS = frozenset(
 _BEFORE_LINK = _LINKS | COMPARATIVES | frozenset(
     ["is", "are", "be", "and", "or", "more", "less", "rather", "followed", "compared", "well", "also", "either", "both", "the", "look", "looks", "similar", "same", "identical", "equal", "close", "match", "matches", "matched", "differ", "differs", "different", "looking", "instead", "of", "preceded"]
 )  # fmt: skip
+_LINKS_BEHIND = tuple(
+    f"{comma} {word}"
+    for comma in ("", ",")
+    for word in ("and ", "or ", "with ", "to ", "than ", "vs", "versus ", "& ")
+)
 _LEADS = ("and", "or", "with", "to", "than", "vs", "vs.", "versus", "&", "the")
 #: "Compare 1 with image 2"
 _LED_TO = re.compile(
@@ -244,6 +249,15 @@ def owners(low: str, mentions: Sequence[Mention]) -> Iterator[tuple[tuple[int, i
     for match in _OWNS.finditer(low):
         if named.isdisjoint((match.start(), match.end() - 2)):  # before it, before "'s"
             yield match.span(), "the number may name an image"
+
+
+def may_go_on(low: str, free: Sequence[tuple[int, int]]) -> bool:
+    """Whether ``numbers_beside`` is worth its searches: a free number has a link beside it."""
+    for start, end in free:
+        before = low[max(0, start - 10) : start].rstrip(" #(,").rpartition(" ")[2]
+        if before in _LINKS or low.startswith(_LINKS_BEHIND, end):
+            return True
+    return False
 
 
 def numbers_beside(
