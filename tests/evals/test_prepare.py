@@ -133,6 +133,11 @@ def test_a_refusal_and_a_wrong_configuration_are_one_line(write_config, tmp_path
     assert "nobody-may-see" not in said
     said = finish(start(write_config("http://127.0.0.1:1", ruls={}), tmp_path / "out"), code=2)
     assert "'rules' (the nearest)" in said
+    said = finish(
+        start(write_config(f"http://127.0.0.1:{free_port()}/v1"), tmp_path / "out"), code=2
+    )
+    assert "endpoint cannot be reached" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.vllm
