@@ -116,6 +116,7 @@ TRIGGER = re.compile(rf"[\W_]({any_of(TRIGGER_KINDS)}|\d{{1,3}}(?:st|nd|rd|th))(
 _TRIGGER_WORDS = {
     re.split("[- ]", trigger)[0]: kind for trigger, kind in reversed(TRIGGER_KINDS.items())
 }
+_TRIGGER_WORD_SET = frozenset(_TRIGGER_WORDS)
 
 
 def trigger_places(low: str, words: frozenset[str]) -> list[tuple[int, str]]:
@@ -131,7 +132,7 @@ def trigger_places(low: str, words: frozenset[str]) -> list[tuple[int, str]]:
         found = TRIGGER.finditer(f" {low}")  # it begins at the character before: places agree
         return [(match.start(), TRIGGER_KINDS.get(match[1], "ordinal")) for match in found]
     places = []
-    for word in words & _TRIGGER_WORDS.keys():
+    for word in words & _TRIGGER_WORD_SET:
         size, start = len(word), low.find(word)
         while start >= 0:
             end = start + size

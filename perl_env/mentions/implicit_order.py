@@ -164,6 +164,7 @@ _ODD_PIECES = (
 )
 _OF_COUNT = re.compile(rf" of (?:{any_of(NUMBERS[1:10])}|\d{{1,2}}) ")
 _BRACKETED = ("e [", "s [", "s[", "o [")
+_STANDS = frozenset(("is", "are", "come", "comes", "appear", "appears", "stand", "stands"))
 _THAT_IS = tuple(
     f" {pronoun} {verb}"
     for pronoun in ("that", "which")
@@ -207,7 +208,11 @@ def _may_have_odd_form(low: str, words: frozenset[str]) -> bool:
         or "zeroth" in words
         or ("[" in low and has_any(low, _BRACKETED))
         or ("- " in low and ("- or " in low or "- and " in low))
-        or (("that" in words or "which" in words) and has_any(low, _THAT_IS))
+        or (
+            ("that" in words or "which" in words)
+            and not words.isdisjoint(_STANDS)
+            and has_any(low, _THAT_IS)
+        )
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from perl_env.mentions.grammar import IMAGE, any_of
 from perl_env.mentions.parts import Mention
@@ -39,7 +40,6 @@ _ORDINAL_WORDS = rf"{any_of(ORDINALS)}|last|\d{{1,2}}(?:st|nd|rd|th)"
 _SHARED_NOUN = rf"(?!,? (?:and|or|to) (?:the )?(?:{_ORDINAL_WORDS}|{_NUMBER_WORDS}|\d{{1,2}}) (?!{STOPS})[a-z])"
 # What is looked for begins with letters or digits of its own: a search can then skip to them. What
 # stands before and behind is looked at afterwards.
-_NUMBER = re.compile(r"[0-9]{1,2}(?![0-9])(?<![0-9]{3})")
 _AFTER_DIGITS = re.compile(rf"(?![\w%°]|[.,:/]\d){_SHARED_NOUN}{_ENDS}")
 _AFTER_WORD = re.compile(rf"{_SHARED_NOUN}{_ENDS}")
 _NOT_BEFORE_NUMBER = frozenset("_.,:/$€£%=+*^<>→[-")
@@ -117,15 +117,27 @@ _DIRECTION = re.compile(
 )
 
 
+@lru_cache(maxsize=64)
+def _numbers_to(n_images: int) -> re.Pattern[str]:
+    """Numbers of images, and a few larger ones; not those of "<image_2>"."""
+    return re.compile(rf"[0-{min(n_images, 9)}]{{1,2}}(?![0-9])(?<![0-9]{{3}})(?<!_[0-9])")
+
+
 def free_numbers(
     low: str, words: frozenset[str], mentions: Sequence[Mention], n_images: int
 ) -> list[tuple[int, int]]:
     """Where numbers of images that there are stand outside of mentions, in digits and in words."""
-    spans = [mention.span for mention in mentions]
     found = []
-    for match in _NUMBER.finditer(low):
-        if 1 <= int(match[0]) <= n_images and not _within(match.start(), spans):
-            found.append(match.span())
+    for match in _numbers_to(n_images).finditer(low):
+        start, end = match.span()
+        if 1 <= int(low[start:end]) <= n_images and low[start - 1 : start] != "_":
+            for mention in mentions:
+                if mention[0][0] <= start < mention[0][1]:
+                    break
+            else:
+                found.append((start, end))
+    if words.isdisjoint(_PLAIN_NUMBERS):
+        return found
     for word in words & _PLAIN_NUMBERS:
         if NUMBER_VALUES[word] > n_images:
             continue

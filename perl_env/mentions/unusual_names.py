@@ -211,7 +211,9 @@ def may_have_unusual_name(low: str, words: frozenset[str]) -> bool:
 
 def unusual_names(low: str, words: frozenset[str]) -> Iterator[tuple[tuple[int, int], str]]:
     """Places that may name images in a way that no form knows, and why they are doubtful."""
-    for needed, pattern, reason, also, pieces in _UNUSUAL:
+    for needed, pattern, reason, also, pieces in (
+        () if words.isdisjoint(_UNUSUAL_WORDS) else _UNUSUAL
+    ):
         if (
             not words.isdisjoint(needed)
             and not (also and words.isdisjoint(also))
