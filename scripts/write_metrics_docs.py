@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from pathlib import Path
 
 from evals.metrics import METRICS, Metric
@@ -37,14 +38,27 @@ def _metric_row(metric: Metric) -> str:
 
 
 def coverage_table(figures: dict[str, dict[str, float]]) -> str:
-    """Metrics by simulated world and number of questions."""
-    head = "| metric | " + " | ".join(label.replace(" questions", "") for label in figures) + " |"
-    metrics = next(iter(figures.values()))
+    """Metrics by simulated world and number of questions, and over all of them."""
+    labels = [label.replace(" questions", "") for label in figures]
+    head = "| metric | all | " + " | ".join(labels) + " |"
+    shares = {
+        name: [cell[name] for cell in figures.values()] for name in next(iter(figures.values()))
+    }
+    over_all = {name: statistics.mean(found) for name, found in shares.items()}
     rows = [
-        f"| `{name}` | " + " | ".join(f"{100 * c[name]:.1f}" for c in figures.values()) + " |"
-        for name in metrics
+        f"| `{name}` | {100 * over_all[name]:.1f} | "
+        + " | ".join(f"{100 * share:.1f}" for share in found)
+        + " |"
+        for name, found in shares.items()
     ]
-    return "\n".join([head, "|---" * (len(figures) + 1) + "|", *rows])
+    cells = [share for found in shares.values() for share in found]
+    below, above = sum(share < 0.93 for share in cells), sum(share > 0.97 for share in cells)
+    said = (
+        f"Over all twelve columns the metrics' coverage lies between {100 * min(over_all.values()):.1f} and "
+        f"{100 * max(over_all.values()):.1f}. Of {len(cells)} single cells {len(cells) - below - above} lie "
+        f"between 93 and 97, {below} below (the least {100 * min(cells):.1f}), {above} above."
+    )
+    return "\n".join([said, "", head, "|---" * (len(figures) + 2) + "|", *rows])
 
 
 def bootstrap_table(figures: dict[str, dict[str, float]]) -> str:
