@@ -12,7 +12,7 @@ IN_TWO := --numprocesses 2 --dist loadfile
 demo: $(READY)  ## measure the embedded model, train it twice, measure again (4 minutes)
 	$(BIN)/perl-env demo --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
-test: $(READY) $(BROWSER) lint  ## everything, slow tests too (15 minutes)
+test: $(READY) $(BROWSER) lint  ## everything, slow tests too (16 minutes)
 	$(BIN)/python -m pytest $(IN_TWO)
 
 test-fast: $(READY)  ## what needs no Ray and no vLLM (3 minutes)

@@ -146,9 +146,8 @@ def permute(question: Question, order: Sequence[int]) -> Question:
         UnsoundRewriteError: the text mentions images in a way that cannot be rewritten safely.
     """
     order = as_order(order, len(question.images))
-    movable = movable_slots(question)
-    if len(movable) < len(order):
-        _check_legal(question, order, movable)
+    if question.pinned or question.order_class in FIXED_CLASSES:
+        _check_legal(question, order, movable_slots(question))
     canonical = question.canonical
     if canonical is None:
         canonical, combined = question, order
