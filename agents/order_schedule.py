@@ -13,7 +13,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from perl_env.errors import InputError
-from perl_env.permutation import identity, sample_orders
+from perl_env.order_algebra import identity
+from perl_env.permutation import sample_orders
 from perl_env.question import Order, Question
 
 ScheduleKind = Literal["constant", "linear"]

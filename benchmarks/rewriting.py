@@ -29,7 +29,8 @@ import numpy as np
 
 from benchmarks.results import publish
 from perl_env import classify, permute
-from perl_env.permutation import identity, random_order, sample_orders
+from perl_env.order_algebra import identity
+from perl_env.permutation import random_order, sample_orders
 from perl_env.question import Question
 from perl_env.references import parse_references
 

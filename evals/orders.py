@@ -13,7 +13,8 @@ import math
 import numpy as np
 
 from perl_env.errors import InputError
-from perl_env.permutation import compose, count_orders, identity, movable_slots
+from perl_env.order_algebra import compose, identity
+from perl_env.permutation import count_orders, movable_slots
 from perl_env.question import Order, Question
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from perl_env.answer_text import content_key
 from perl_env.answers import extract_answer, is_well_formed
 from perl_env.index_lists import permute_index_list
+from perl_env.order_algebra import inverse
 from perl_env.order_class import OrderClass
-from perl_env.permutation import inverse
 from perl_env.question import LETTERS, Question
 from perl_env.references import parse_slot
 from perl_env.scoring import find_rule

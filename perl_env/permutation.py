@@ -22,6 +22,7 @@ import numpy as np
 
 from perl_env.errors import IllegalOrderError, InputError, UnsoundRewriteError
 from perl_env.index_lists import parse_index_list, rewrite_index_list
+from perl_env.order_algebra import compose, identity
 from perl_env.order_class import FIXED_CLASSES, OrderClass
 from perl_env.question import LETTERS, Order, Question
 from perl_env.references import (
@@ -37,30 +38,6 @@ from perl_env.references import (
 _BARE_NUMBERS = re.compile(
     r"\s*(?:only |both )?\d{1,2}(?:(?:,? and|,? or|,| ?&) ?\d{1,2})*\s*\.?", re.IGNORECASE
 )
-
-
-@lru_cache(maxsize=256)
-def identity(n: int) -> Order:
-    """The order that moves nothing."""
-    return tuple(range(n))
-
-
-@lru_cache(maxsize=4096)
-def inverse(order: Order) -> Order:
-    """The order that undoes ``order``: ``inverse(order)[s]`` is where the image of slot s went.
-
-    >>> inverse((2, 0, 1))
-    (1, 2, 0)
-    """
-    result = [0] * len(order)
-    for new, old in enumerate(order):
-        result[old] = new
-    return tuple(result)
-
-
-def compose(first: Order, then: Order) -> Order:
-    """The order that has the effect of ``first`` followed by ``then``."""
-    return tuple([first[slot] for slot in then])
 
 
 def as_order(order: Sequence[int], n: int, where: str = "order") -> Order:

@@ -31,6 +31,7 @@ from perl_env.mentions.options import find_option_block, letters_beside_pictures
 from perl_env.mentions.parser import Parser
 from perl_env.mentions.parts import Doubt, Mention, Part, number_part, ordinal_part
 from perl_env.mentions.words import NUMBER_VALUES
+from perl_env.order_algebra import inverse
 from perl_env.question import Order
 
 
@@ -88,7 +89,7 @@ class ReferenceText:
         if sorted(order) != list(range(n)):
             raise InputError("order is no permutation", where="order",
                              expected=f"a permutation of 0..{n - 1}", got=order)  # fmt: skip
-        return self.moved(order)
+        return self.moved(tuple(order))
 
     def moved(self, order: Order) -> str:
         """``render`` for what is known to be an order that moves an image.
@@ -100,9 +101,7 @@ class ReferenceText:
             raise self._unsound()
         if not self._parts:
             return self.text
-        new_slot = [0] * len(order)
-        for new, old in enumerate(order):
-            new_slot[old] = new
+        new_slot = inverse(order)
         pieces: list[str] = []
         for before, (_, _, slots, words, say) in zip(self._between, self._parts, strict=False):
             moved = (

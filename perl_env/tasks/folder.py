@@ -17,7 +17,8 @@ from PIL import Image
 
 from perl_env.errors import InputError, shorten
 from perl_env.grading import STRICT, grade
-from perl_env.permutation import identity, movable_slots, permute
+from perl_env.order_algebra import identity
+from perl_env.permutation import movable_slots, permute
 from perl_env.pictures import PictureCache, picture_size, read_picture
 from perl_env.question import Order, Question
 from perl_env.tasks.folder_rows import Row, parse_row

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from evals.orders import balanced_orders
 from evals.plan import make_plan, order_generator
 from perl_env.errors import InputError
-from perl_env.permutation import identity, movable_slots, permute
+from perl_env.order_algebra import identity
+from perl_env.permutation import movable_slots, permute
 from perl_env.question import Question
 
 GREY = np.zeros((2, 2, 3), dtype=np.uint8)

@@ -11,7 +11,8 @@ import pytest
 
 from perl_env.errors import UnsoundRewriteError
 from perl_env.grading import gold_slot, grade
-from perl_env.permutation import compose, inverse, permute
+from perl_env.order_algebra import compose, inverse
+from perl_env.permutation import permute
 from perl_env.question import LETTERS, Question
 from perl_env.references import parse_references, parse_slot
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from perl_env.errors import UnsoundRewriteError
 from perl_env.index_lists import parse_index_list, permute_index_list, rewrite_index_list
-from perl_env.permutation import compose, identity, inverse, permute
+from perl_env.order_algebra import compose, identity, inverse
+from perl_env.permutation import permute
 from perl_env.question import Question
 
 

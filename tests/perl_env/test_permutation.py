@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 
 import perl_env
 from perl_env.errors import IllegalOrderError, InputError, UnsoundRewriteError
+from perl_env.order_algebra import compose, identity, inverse
 from perl_env.order_class import FIXED_CLASSES, OrderClass
-from perl_env.permutation import (
-    compose,
-    count_orders,
-    identity,
-    inverse,
-    movable_slots,
-    permute,
-    sample_orders,
-)
+from perl_env.permutation import count_orders, movable_slots, permute, sample_orders
 from perl_env.question import Question
 
 QUESTIONS = [

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perl_env.errors import InputError, UnsoundRewriteError
-from perl_env.permutation import compose, identity, inverse
+from perl_env.order_algebra import compose, identity, inverse
 from perl_env.references import (
     mentioned_slots,
     parse_references,
