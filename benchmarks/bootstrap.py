@@ -59,7 +59,7 @@ def measure(work: str) -> dict[str, float]:
 
 def run(work: str) -> None:
     """Called in the child: does the work and prints what it took."""
-    from evals.attainable import attainable_bounds
+    from evals.attainable import attainable_bounds, usual_orders
     from evals.bootstrap import bootstrap_ratios
     from evals.metrics import per_question, values_of
     from evals.reply_counts import ReplyCounts
@@ -71,10 +71,12 @@ def run(work: str) -> None:
     if work.startswith("draws of one"):
         values = per_question(table)[["accuracy_mean"]].to_numpy()
         started, busy = time.perf_counter(), time.process_time()
-        bootstrap_ratios(values, np.ones_like(values), np.array([[0.0, 1.0]]), RESAMPLES)
+        ends, levels = np.array([[0.0, 1.0]]), np.array([2])
+        bootstrap_ratios(values, np.ones_like(values), ends, levels, RESAMPLES)
     elif work.startswith("every metric"):
         counts = ReplyCounts.of(table)
-        estimate_means(values_of(counts), attainable_bounds(counts), RESAMPLES)
+        bounds, orders = attainable_bounds(counts), usual_orders(counts)
+        estimate_means(values_of(counts), bounds, RESAMPLES, orders=orders)
     else:
         summarize(table, RESAMPLES)
     seconds, busy = time.perf_counter() - started, time.process_time() - busy

@@ -1,11 +1,13 @@
 """One optimizer step of ours and of TRL's ``GRPOTrainer`` on the same model, prompts and sizes.
 
-Needs the extra ``bench``. Both run in one process on one thread, by turns: after each of its steps TRL's
-trainer lets ours make one. The first step of each is left out. All questions are asked in canonical order,
+Needs the extra ``bench``. Both run by turns, on one thread if not told otherwise: after each of its steps
+TRL's trainer lets ours make one. The first step of each is left out. All questions are asked in canonical order,
 so that both see the same prompts, and no reply ends before its last token.
 
     python -m benchmarks.grpo_step
     python -m benchmarks.grpo_step --engine vllm
+    python -m benchmarks.grpo_step --engine vllm --threads 2
+    python -m benchmarks.grpo_step --engine vllm --threads 2 --overlapped
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +51,40 @@ class StepSizes:
 SIZES, TINY_SIZES = StepSizes(), StepSizes(2, 3, 4, 56)
 
 
+@dataclass(frozen=True)
+class Way:
+    """How our side works, and on how many threads both do.
+
+    Attributes:
+        engine: what generates.
+        threads: of each side.
+        overlapped: the next step's rollouts are made by an EnvRunner of one thread while the learner
+            works on the others. A step ends when both are done, so that nothing of ours runs in TRL's turn.
+    """
+
+    engine: str = "transformers"
+    threads: int = 1
+    overlapped: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the results."""
+        parts = [
+            "grpo_step",
+            self.engine if self.engine != "transformers" else "",
+            f"{self.threads}_threads" if self.threads > 1 else "",
+            "overlapped" if self.overlapped else "",
+        ]
+        return "_".join(filter(None, parts))
+
+    @property
+    def measured(self) -> dict[str, tuple[str, ...]]:
+        """Which parts of a step are told, by kind of second: overlapped ones cannot be told apart."""
+        if self.overlapped:
+            return {"clock": ("whole",)}
+        return dict.fromkeys(("processor", "clock"), ("whole", "rollout", "update"))
+
+
 class Stopwatch:
     """Seconds by part, of the clock and of this process' threads, one value a step."""
 
@@ -80,20 +116,21 @@ class Stopwatch:
 
 
 class Ours:
-    """Our algorithm in one process.
+    """Our algorithm.
 
     Args:
         folder: model and processor.
         sizes: of a step.
-        engine: what generates.
+        way: how it works.
         orders: of each question; 1 is the canonical one alone.
     """
 
-    def __init__(self, folder: Path, sizes: StepSizes, engine: str, orders: int = 1):
+    def __init__(self, folder: Path, sizes: StepSizes, way: Way, orders: int = 1):
         from agents import GRPOConfig
 
         self.watch = Stopwatch()
-        settings = {"max_model_len": 1024} if engine == "vllm" else {}
+        self._threads = way.threads - way.overlapped
+        settings = {"max_model_len": 1024} if way.engine == "vllm" else {}
         env = {"questions": sizes.questions, "picture_side": sizes.picture_side}
         self.algorithm = (
             GRPOConfig()
@@ -105,11 +142,12 @@ class Ours:
                 questions_per_step=sizes.questions,
                 minibatches=1,
                 kl_coefficient=0.0,
+                async_steps=int(way.overlapped),
             )
             .env_runners(
-                num_env_runners=0,
+                num_env_runners=int(way.overlapped),
                 max_new_tokens=sizes.new_tokens,
-                engine=engine,
+                engine=way.engine,
                 engine_settings=settings,
                 preflight=False,
             )
@@ -124,10 +162,24 @@ class Ours:
 
     def step(self) -> None:
         """Sample, update, send weights."""
-        self.watch.begin()
-        with self.watch.part("whole"):
-            result = self.algorithm.train()
+        with torch_threads(self._threads):
+            self.watch.begin()
+            with self.watch.part("whole"):
+                result = self.algorithm.train()
         self.tokens = result["learners"]["default_policy"]["tokens"]
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Inside, torch computes with so many threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def train_theirs(
@@ -236,68 +288,59 @@ def _their_rows(sizes: StepSizes) -> list[dict]:
     ]
 
 
-def figures_of(watch: Stopwatch) -> dict[str, dict[str, dict[str, float]]]:
-    """By part and kind of second: median, least and most, the first step left out."""
-    found = {}
-    for part in watch.steps[0]:
-        kinds = zip(*(step[part] for step in watch.steps[1:]), strict=True)
-        found[part] = {
-            kind: _summary(values)
-            for kind, values in zip(("clock", "processor"), kinds, strict=True)
-        }
-    return found
-
-
-def ratios(theirs: Stopwatch, ours: Stopwatch, kind: int) -> dict[str, dict[str, float]]:
-    """Theirs to ours, step by step."""
+def figures_of(watch: Stopwatch, way: Way) -> dict[str, dict[str, dict[str, float]]]:
+    """By kind of second and part: median, least and most, the first step left out."""
     return {
-        part: _summary(
-            [
-                their[part][kind] / our[part][kind]
-                for their, our in zip(theirs.steps[1:], ours.steps[1:], strict=True)
-            ]
-        )
-        for part in ("whole", "rollout", "update")
+        kind: {part: _summary(_seconds(watch, kind, part)) for part in parts}
+        for kind, parts in way.measured.items()
     }
 
 
-def _summary(values: Sequence[float]) -> dict[str, float]:
+def ratios(theirs: Stopwatch, ours: Stopwatch, way: Way) -> dict[str, dict[str, dict[str, float]]]:
+    """Theirs to ours, step by step, by kind of second and part."""
+    return {
+        kind: {
+            part: _summary(np.divide(_seconds(theirs, kind, part), _seconds(ours, kind, part)))
+            for part in parts
+        }
+        for kind, parts in way.measured.items()
+    }
+
+
+def _seconds(watch: Stopwatch, kind: str, part: str) -> list[float]:
+    return [step[part][("clock", "processor").index(kind)] for step in watch.steps[1:]]
+
+
+def _summary(values: Iterable[float]) -> dict[str, float]:
+    values = [float(value) for value in values]
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def compare(sizes: StepSizes, engine: str, repeats: int, folder: Path) -> dict[str, Any]:
+def compare(sizes: StepSizes, way: Way, repeats: int, folder: Path) -> dict[str, Any]:
     """Both sides by turns, and what they took."""
-    import torch
-
-    torch.set_num_threads(1)
     build_folder(folder, sizes.picture_side)
-    ours = Ours(folder, sizes, engine)
-    theirs = train_theirs(folder, sizes, repeats + 1, ours.step)
+    with torch_threads(way.threads):
+        ours = Ours(folder, sizes, way)
+        theirs = train_theirs(folder, sizes, repeats + 1, ours.step)
     assert ours.tokens == sizes.questions * sizes.replies * sizes.new_tokens
     ours.algorithm.stop()
     prompts = prompts_of(folder, sizes.questions, sizes.picture_side)
-    lengths = min(len(ids) for ids in prompts)
     return {
-        "sizes": vars(sizes) | {"prompt_tokens": lengths},
-        "engine": engine,
+        "sizes": vars(sizes) | {"prompt_tokens": min(len(ids) for ids in prompts)},
+        **vars(way),
         "repeats": repeats,
-        "threads": 1,
-        "seconds": {"theirs": figures_of(theirs), "ours": figures_of(ours.watch)},
-        "ratios": {
-            "clock": ratios(theirs, ours.watch, 0),
-            "processor": ratios(theirs, ours.watch, 1),
-        },
+        "seconds": {"theirs": figures_of(theirs, way), "ours": figures_of(ours.watch, way)},
+        "ratios": ratios(theirs, ours.watch, way),
     }
 
 
 def print_table(found: dict[str, Any]) -> None:
-    sizes = found["sizes"]
-    print(f"prompt of {sizes['prompt_tokens']} tokens, engine of ours: {found['engine']}")
-    for kind in ("clock", "processor"):
+    print(f"prompt of {found['sizes']['prompt_tokens']} tokens, engine of ours: {found['engine']}")
+    for kind, parts in found["ratios"].items():
         print(f"{kind:10} {'TRL s':>24} {'ours s':>24} {'times':>24}")
-        for part in ("whole", "rollout", "update"):
-            cells = [found["seconds"][side][part][kind] for side in ("theirs", "ours")]
-            cells.append(found["ratios"][kind][part])
+        for part, ratio in parts.items():
+            cells = [found["seconds"][side][kind][part] for side in ("theirs", "ours")]
+            cells.append(ratio)
             print(f"{part:10}", *(f"{c['median']:10.2f} ({c['min']:.2f}–{c['max']:.2f})".rjust(24) for c in cells))  # fmt: skip
 
 
@@ -305,17 +348,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", choices=("transformers", "vllm"), default="transformers")
+    parser.add_argument("--threads", type=int, default=1, help="of each side")
+    parser.add_argument("--overlapped", action="store_true", help="sample while the learner learns")
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--tiny", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--out", type=Path, help="where the results are written")
     given = parser.parse_args(arguments)
+    if given.overlapped and given.threads < 2:
+        parser.error("--overlapped: needs --threads 2, one for the EnvRunner")
+    way = Way(given.engine, given.threads, given.overlapped)
     with tempfile.TemporaryDirectory() as folder:
-        found = compare(
-            TINY_SIZES if given.tiny else SIZES, given.engine, given.repeats, Path(folder) / "model"
-        )
+        sizes = TINY_SIZES if given.tiny else SIZES
+        found = compare(sizes, way, given.repeats, Path(folder) / "model")
     print_table(found)
-    name = "grpo_step" + ("" if given.engine == "transformers" else f"_{given.engine}")
-    write_results(name, found, "seconds", given.out, called())
+    write_results(way.name, found, "seconds", given.out, called())
 
 
 if __name__ == "__main__":

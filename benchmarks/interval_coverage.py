@@ -1,22 +1,28 @@
 """How often 95 % intervals hold the truth: simulated models, question samples of several sizes.
 
-python -m benchmarks.interval_coverage
+    python -m benchmarks.interval_coverage
+    python -m benchmarks.interval_coverage --differences
+
+With ``--differences`` the paired differences between a model and one without preference for a place.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.results import write_results
-from evals.attainable import attainable_bounds
+from benchmarks.results import called, write_results
+from evals.attainable import attainable_bounds, usual_orders
 from evals.bias import ckld, estimate_slot_bias, rstd, slope_terms, slot_counts
+from evals.comparison import paired_differences
 from evals.metrics import per_question, values_of
 from evals.reply_counts import ReplyCounts
 from evals.statistics import estimate_means
@@ -40,14 +46,20 @@ class World:
     taste: float
     knowledge: float = 1.5
 
-    def replies(self, questions: int, rng: np.random.Generator) -> pd.DataFrame:
-        """A table of replies to questions drawn from this world."""
+    def replies(
+        self,
+        questions: int,
+        rng: np.random.Generator,
+        reply_rng: np.random.Generator | None = None,
+    ) -> pd.DataFrame:
+        """A table of replies to questions drawn from this world with ``rng``; replies with their own if given."""
         orders = np.array(list(itertools.permutations(range(self.images)))[:6])
         content = rng.normal(0, 1.5, (questions, self.images))
         content[:, 0] += self.knowledge  # the gold is picture 0
         minds = rng.random(questions) < self.sensitive
         first = np.array([order[0] == np.arange(self.images) for order in orders])
         logits = content[:, None] + self.taste * minds[:, None, None] * first
+        rng = reply_rng or rng
         chance = np.exp(logits)
         threshold = (chance.cumsum(-1) / chance.sum(-1, keepdims=True))[:, :, None]
         chosen = (rng.random((questions, len(orders), REPEATS, 1)) > threshold).sum(-1)
@@ -102,20 +114,59 @@ def coverage(world: World, questions: int, runs: int = RUNS, seed: int = 0) -> d
     for run in range(runs):
         table = world.replies(questions, np.random.default_rng([seed, 2, run]))
         counts = ReplyCounts.of(table)
-        found = estimate_means(values_of(counts), attainable_bounds(counts), RESAMPLES, seed=run)
-        found |= estimate_slot_bias(table, RESAMPLES, seed=run)
+        bounds, orders = attainable_bounds(counts), usual_orders(counts)
+        found = estimate_means(values_of(counts), bounds, RESAMPLES, seed=run, orders=orders)
+        found |= estimate_slot_bias(table, RESAMPLES, seed=run, orders=orders)
         for name, value in expected.items():
             estimate = found[name]
             inside[name] += estimate.low - 1e-9 <= value <= estimate.high + 1e-9
     return {name: count / runs for name, count in inside.items()}
 
 
+def difference_coverage(
+    world: World, questions: int, runs: int = RUNS, seed: int = 0
+) -> dict[str, float]:
+    """As ``coverage``, of the differences between a world's model and one without preference for a place."""
+
+    def counts_of(each: World, n: int, run: int, replies: int) -> ReplyCounts:
+        question_rng = np.random.default_rng([seed, 3, run])
+        reply_rng = np.random.default_rng([seed, 4, run, replies])
+        return ReplyCounts.of(each.replies(n, question_rng, reply_rng))
+
+    neutral = replace(world, sensitive=0.0)
+    ours, theirs = (
+        values_of(counts_of(each, TRUTH_QUESTIONS, runs, i))
+        for i, each in enumerate((world, neutral))
+    )
+    expected = (ours - theirs).mean()
+    inside = dict.fromkeys(map(str, expected.index), 0.0)
+    for run in range(runs):
+        counts, others = (
+            counts_of(each, questions, run, i) for i, each in enumerate((world, neutral))
+        )
+        found = paired_differences(
+            values_of(counts), values_of(others), attainable_bounds(counts), RESAMPLES, seed=run,
+            orders=usual_orders(counts),
+        )  # fmt: skip
+        for name in inside:
+            inside[name] += found[name].low - 1e-9 <= expected[name] <= found[name].high + 1e-9
+    return {name: count / runs for name, count in inside.items()}
+
+
 def main() -> None:
     """Simulate and publish."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--differences", action="store_true", help="paired differences of two models"
+    )
+    differences = parser.parse_args().differences
+    measure: Callable[[World, int], dict[str, float]] = (
+        difference_coverage if differences else coverage
+    )
     figures: dict[str, dict[str, float]] = {}
     for name, world in WORLDS.items():
         for questions in SAMPLES:
-            figures[f"{name}; {questions} questions"] = coverage(world, questions)
+            figures[f"{name}; {questions} questions"] = measure(world, questions)
             print(name, questions, flush=True)
     shown = Table("", *(label.replace("; ", "\n") for label in figures), title="coverage, per cent")
     for metric in next(iter(figures.values())):
@@ -123,7 +174,10 @@ def main() -> None:
     Console(width=200).print(shown)
     error = 100 * math.sqrt(0.95 * 0.05 / RUNS)
     print(f"{RUNS} samples a column: standard error {error:.1f}")
-    write_results("interval_coverage", figures, "share of intervals that hold the truth")
+    write_results(
+        "difference_coverage" if differences else "interval_coverage",
+        figures, "share of intervals that hold the truth", command=called(),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

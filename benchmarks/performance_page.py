@@ -39,11 +39,11 @@ def grpo_step(result: Result) -> str:
     rows = [
         [
             part, kind,
-            *(spread(figures["seconds"][side][part][kind], 2) for side in ("theirs", "ours")),
-            spread(figures["ratios"][kind][part], 1, "×"),
+            *(spread(figures["seconds"][side][kind][part], 2) for side in ("theirs", "ours")),
+            spread(ratio, 1, "×"),
         ]
-        for kind in ("processor", "clock")
-        for part in ("whole", "rollout", "update")
+        for kind, parts in figures["ratios"].items()
+        for part, ratio in parts.items()
     ]  # fmt: skip
     return table(("part of the step", "seconds of the", "TRL", "ours", "faster"), rows)
 
@@ -67,6 +67,8 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "shared_prefix": shared_prefix,
     "grpo_step": grpo_step,
     "grpo_step_vllm": grpo_step,
+    "grpo_step_vllm_2_threads": grpo_step,
+    "grpo_step_vllm_2_threads_overlapped": grpo_step,
     "weight_sync": weight_sync,
     "env_throughput": rates,
     "rewriting": rates,

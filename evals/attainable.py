@@ -37,6 +37,12 @@ def attainable_bounds(counts: ReplyCounts) -> Bounds:
     return bounds
 
 
+def usual_orders(counts: ReplyCounts) -> int:
+    """In how many orders a question is asked, on average, rounded."""
+    asked = sum(block.rows.shape[0] * block.rows.shape[1] for block in counts.blocks)
+    return round(asked / max(sum(len(block.rows) for block in counts.blocks), 1))
+
+
 def _designs(counts: ReplyCounts) -> Counter[_Design]:
     """How many questions have each design, those without repeats or other orders left out."""
     found: Counter[_Design] = Counter()

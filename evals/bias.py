@@ -246,9 +246,11 @@ def _within(row: np.ndarray, n: int, x: np.ndarray, y: np.ndarray) -> tuple[np.n
 
 
 def estimate_slot_bias(
-    table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0
+    table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0, *, orders: int = 2
 ) -> dict[str, Estimate]:
     """Every measure of slot bias with its interval; none where no gold denotes a picture.
+
+    ``orders`` is in how many orders a question is asked, as in ``evals.statistics.estimate_means``.
 
     Of ``rstd_slot`` and ``ckld_slot`` what chance adds is taken off; see ``estimate_biased``.
     """
@@ -263,7 +265,7 @@ def estimate_slot_bias(
     if len(top):
         shift = ["choice_shift"]  # which no question can move by more than half the row on average
         slopes = estimate_ratios(
-            top.drop(columns=shift), bottom.drop(columns=shift), (-1.0, 1.0), resamples, seed
-        ) | estimate_ratios(top[shift], bottom[shift], (-0.5, 0.5), resamples, seed)
+            top.drop(columns=shift), bottom.drop(columns=shift), (-1.0, 1.0), resamples, seed, orders=orders,
+        ) | estimate_ratios(top[shift], bottom[shift], (-0.5, 0.5), resamples, seed, orders=orders)  # fmt: skip
         found |= {str(name): estimate for name, estimate in slopes.items()}
     return found

@@ -42,10 +42,28 @@ def bootstrap_sums(terms: np.ndarray, resamples: int = RESAMPLES, seed: int = 0)
     return sums
 
 
+def unseen_levels(bounds: np.ndarray, orders: int) -> np.ndarray:
+    """On how many values unseen questions stand, see ``bootstrap_ratios``.
+
+    Shares are often 0 or 1 for a question, so they stand at the ends. Numbers with a sign lie at an end
+    of their range only where everything about a question turns with its order; there the levels are as
+    many as its orders. At the ends alone unseen questions would make small samples' intervals too long.
+
+    Args:
+        bounds: float [M, 2], the range of one question's value.
+        orders: in how many orders a question is asked.
+
+    Returns:
+        int64 [M].
+    """
+    return np.where(bounds[:, 0] < 0, max(orders, 2), 2)
+
+
 def bootstrap_ratios(
     numerators: np.ndarray,
     denominators: np.ndarray,
     bounds: np.ndarray,
+    levels: np.ndarray,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> np.ndarray:
@@ -53,16 +71,17 @@ def bootstrap_ratios(
 
     A mean over the questions where a metric is defined is the ratio of Σ value and Σ [defined].
 
-    The questions that were not seen have a say too: two more, one at each end of the range, with half a
-    question's weight each on average. For values that are 0 or 1 this makes the draws the Beta
-    distribution of Jeffreys' interval, exactly; in general it keeps rare large values, of which a small
-    sample may hold none, from being taken for impossible. Without it intervals of rare effects are too
-    short (``benchmarks/interval_coverage.py``).
+    The questions that were not seen have a say too: one more, spread evenly over a number of levels from
+    one end of the range to the other (Perks, Journal of the Institute of Actuaries 1947). For values that
+    are 0 or 1, two levels, this makes the draws the Beta distribution of Jeffreys' interval, exactly; in
+    general it keeps rare large values, of which a small sample may hold none, from being taken for
+    impossible. Without it intervals of rare effects are too short (``benchmarks/interval_coverage.py``).
 
     Args:
         numerators: float [Q, M], one row a question, one column a number to estimate.
         denominators: float [Q, M].
         bounds: float [M, 2], the range of numerator / denominator of one question.
+        levels: int [M], on how many values in this range, its ends among them, unseen questions stand.
         resamples: B, how many draws.
         seed: of the draws; all columns share them.
 
@@ -74,6 +93,12 @@ def bootstrap_ratios(
     counted = (denominators > 0).sum(axis=0)
     usual = np.full(columns, np.nan)
     np.divide(denominators.sum(axis=0), counted, out=usual, where=counted > 0)
-    unseen = np.random.default_rng([seed, 1]).standard_gamma(0.5, size=(resamples, 2))
-    top = sums[:, :columns] + (unseen @ bounds.T) * usual
-    return top / (sums[:, columns:] + unseen.sum(axis=1, keepdims=True) * usual)
+    top, bottom = sums[:, :columns], sums[:, columns:]
+    for count in np.unique(levels):
+        of = np.flatnonzero(levels == count)
+        rng = np.random.default_rng([seed, int(count) - 1])
+        unseen = rng.standard_gamma(1 / count, size=(resamples, count))
+        places = np.linspace(bounds[of, 0], bounds[of, 1], count)
+        top[:, of] += (unseen @ places) * usual[of]
+        bottom[:, of] += unseen.sum(axis=1, keepdims=True) * usual[of]
+    return top / bottom

@@ -14,7 +14,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from evals.command_arguments import Out, TaskSettings, key_values
+from evals.command_arguments import (
+    ConfigFile,
+    Out,
+    Overrides,
+    Split,
+    Strict,
+    TaskSettings,
+    key_values,
+)
 from evals.console import console, plain, progress_display, quiet, training_display
 from evals.errors import EvaluationStoppedError
 from evals.eval_command import evaluate
@@ -37,11 +45,9 @@ def list_tasks(
     task: Annotated[
         str | None, typer.Option(help="Show the first questions of this task or folder.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
+    split: Split = "test",
     limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = 5,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="An unusable or malformed row is an error.")
-    ] = False,
+    strict: Strict = False,
     stats: Annotated[
         bool, typer.Option("--stats", help="Count its questions, and list every row left out.")
     ] = False,
@@ -81,15 +87,11 @@ def list_tasks(
 
 @app.command()
 def train(
-    config: Annotated[
-        Path, typer.Argument(help="YAML file; its first comment says how it is run.")
-    ],
+    config: ConfigFile,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for everything that is written.")
     ] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
-    ] = None,
+    overrides: Overrides = None,
     dry_run: Annotated[
         bool,
         typer.Option(

@@ -16,6 +16,17 @@ TaskSettings = Annotated[
         "--set", help="An argument of the task, such as path=/data/blink; as often as needed."
     ),
 ]
+Split = Annotated[str, typer.Option(help="Split of the task.")]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="A row or question that cannot be used is an error."),
+]
+ConfigFile = Annotated[
+    Path, typer.Argument(help="YAML file; its first comment says how it is run.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for everything that is written.")]
 
 

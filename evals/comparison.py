@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from evals.attainable import attainable_bounds
-from evals.bootstrap import RESAMPLES, bootstrap_ratios
+from evals.attainable import attainable_bounds, usual_orders
+from evals.bootstrap import RESAMPLES, bootstrap_ratios, unseen_levels
 from evals.metrics import values_of
 from evals.reply_counts import ReplyCounts
 from perl_env.errors import InputError
@@ -109,8 +109,9 @@ def compare(
                          if common.different else "none in both")  # fmt: skip
     ours, theirs = (ReplyCounts.of(frame.merge(shared, on=key)) for frame in (table, other))
     found = paired_differences(
-        values_of(ours), values_of(theirs), attainable_bounds(ours), resamples, seed
-    )
+        values_of(ours), values_of(theirs), attainable_bounds(ours), resamples, seed,
+        orders=usual_orders(ours),
+    )  # fmt: skip
     frame = pd.DataFrame.from_dict(
         {name: asdict(difference) for name, difference in found.items()}, orient="index"
     )
@@ -171,20 +172,28 @@ def paired_differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
+    *,
+    orders: int = 2,
 ) -> dict[str, Difference]:
     """Paired differences, column by column, with interval and tests; see ``Difference``.
 
-    The interval is the same bootstrap over questions as that of a single run, the two unseen questions
-    standing at the ends of what a difference can be.
+    The interval is the same bootstrap over questions as that of a single run. Unseen questions stand on
+    as many values as questions have ``orders``, between the ends of what a difference can be; at the
+    ends alone where a question's value is yes or no.
     """
     shared = values.index.intersection(others.index)
-    array = values.loc[shared].to_numpy(dtype=float) - others.loc[shared].to_numpy(dtype=float)
-    ours = values.loc[shared].to_numpy(dtype=float)
+    both = np.stack([each.loc[shared].to_numpy(dtype=float) for each in (values, others)])
+    array = both[0] - both[1]
     defined = ~np.isnan(array)
     known = np.where(defined, array, 0.0)
     widths = np.array([float(np.ptp(bounds[str(name)])) for name in values.columns])
     limits = np.stack([-widths, widths], axis=1)
-    draws = bootstrap_ratios(known, defined.astype(float), limits, resamples, seed)
+    yes_or_no = [
+        _are_ends(both[:, defined[:, i], i], bounds[str(name)])
+        for i, name in enumerate(values.columns)
+    ]
+    levels = np.where(yes_or_no, 2, unseen_levels(limits, orders))
+    draws = bootstrap_ratios(known, defined.astype(float), limits, levels, resamples, seed)
     p_values = _sign_flip_p(known, resamples, seed)
     result = {}
     for i, name in enumerate(values.columns):
@@ -196,10 +205,9 @@ def paired_differences(
             continue
         value = float(ours_i.mean())
         low, high = np.quantile(draws[:, i], [(1 - level) / 2, (1 + level) / 2])
-        before = ours[defined[:, i], i]
         result[str(name)] = Difference(
             value, min(float(low), value), max(float(high), value), float(p_values[i]),
-            mcnemar_p(before, before - ours_i, bounds[str(name)]),
+            mcnemar_p(both[0, defined[:, i], i], both[1, defined[:, i], i], bounds[str(name)]),
             float(ours_i.std(ddof=1)) if n > 1 else float("nan"), n,
         )  # fmt: skip
     return result
@@ -213,13 +221,16 @@ def mcnemar_p(
     >>> mcnemar_p(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0.0, 0.0, 0.0, 0.0]))
     0.25
     """
-    both = np.stack([values, others])
-    if not np.isin(np.round(both, 12), bounds).all():
+    if not _are_ends(np.stack([values, others]), bounds):
         return float("nan")
     better, worse = int((values > others).sum()), int((values < others).sum())
     if better + worse == 0:
         return 1.0
     return float(stats.binomtest(better, better + worse).pvalue)
+
+
+def _are_ends(values: np.ndarray, bounds: tuple[float, float]) -> bool:
+    return bool(np.isin(np.round(values, 12), bounds).all())
 
 
 def _sign_flip_p(differences: np.ndarray, resamples: int, seed: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evals.command_arguments import Out, TaskSettings, key_values
+from evals.command_arguments import Out, Split, Strict, TaskSettings, key_values
 from evals.console import console, progress_display, quiet
 from perl_env.errors import InputError
 
@@ -37,7 +37,7 @@ def evaluate(
         int, typer.Option(min=1, help="How often each order; 2 or more give the noise floor.")
     ] = 2,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions.")] = None,
-    split: Annotated[str, typer.Option(help="Split of the task.")] = "test",
+    split: Split = "test",
     temperature: Annotated[float, typer.Option(min=0, help="Of the sampler; 0 is greedy.")] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Where a reply is cut.")] = 2048,
     instruction: Annotated[
@@ -63,9 +63,7 @@ def evaluate(
             "--engine-set", help="An engine's setting as key=value, such as concurrency=16."
         ),
     ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="A question that cannot be used is an error.")
-    ] = False,
+    strict: Strict = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Tell what it would cost; ask and write nothing.")
     ] = False,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from evals.command_arguments import Out
+from evals.command_arguments import ConfigFile, Out, Overrides
 from evals.console import console, progress_display, quiet
 from perl_env.errors import InputError
 
@@ -22,13 +20,9 @@ _PROMPTS_PER_CALL = 64
 
 
 def prepare(
-    config: Annotated[
-        Path, typer.Argument(help="YAML file; its first comment says how it is run.")
-    ],
+    config: ConfigFile,
     out: Out,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value, as often as needed.")
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Make training data: filter, rephrase, measure, label; the same command goes on after a stop."""
     from agents.run_config import read_settings

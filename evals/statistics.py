@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evals.bootstrap import RESAMPLES, bootstrap_ratios, bootstrap_sums
+from evals.bootstrap import RESAMPLES, bootstrap_ratios, bootstrap_sums, unseen_levels
 from evals.comparison import Difference, mcnemar_p, paired_difference
 from evals.metric import mean
+from evals.near_zero import tail_above
 from evals.power import detectable_difference, power_note, questions_needed
 
 __all__ = [
@@ -60,6 +61,8 @@ def estimate_means(
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
+    *,
+    orders: int = 2,
 ) -> dict[str, Estimate]:
     """The mean of each column of per-question values, with its bootstrap interval.
 
@@ -69,14 +72,16 @@ def estimate_means(
         resamples: number of bootstrap draws.
         seed: of the draws.
         level: confidence level.
+        orders: in how many orders a question is asked, see ``evals.bootstrap.unseen_levels``.
     """
     array = values.to_numpy(dtype=float)
     defined = ~np.isnan(array)
     limits = np.array(
         [(bounds or {}).get(str(name), (0.0, 1.0)) for name in values.columns], dtype=float
     ).reshape(-1, 2)
+    levels = unseen_levels(limits, orders)
     draws = bootstrap_ratios(
-        np.where(defined, array, 0.0), defined.astype(float), limits, resamples, seed
+        np.where(defined, array, 0.0), defined.astype(float), limits, levels, resamples, seed
     )
     return {
         str(name): Estimate(value, *interval(value, draws[:, i], level), int(defined[:, i].sum()))
@@ -92,11 +97,13 @@ def estimate_ratios(
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
+    *,
+    orders: int = 2,
 ) -> dict[object, Estimate]:
-    """Σ numerators / Σ denominators of each column, with its bootstrap interval."""
+    """Σ numerators / Σ denominators of each column, with its bootstrap interval; as ``estimate_means``."""
     top, bottom = numerators.to_numpy(dtype=float), denominators.to_numpy(dtype=float)
     limits = np.tile(np.array(bounds, dtype=float), (top.shape[1], 1))
-    draws = bootstrap_ratios(top, bottom, limits, resamples, seed)
+    draws = bootstrap_ratios(top, bottom, limits, unseen_levels(limits, orders), resamples, seed)
     result: dict[object, Estimate] = {}
     for i, name in enumerate(numerators.columns):
         counted = int((bottom[:, i] > 0).sum())
@@ -119,7 +126,8 @@ def estimate_biased(
     with noise; resampling adds as much noise once more. So what resampling adds on average, the lift, is
     taken off the value and off the draws' upper end. The lower end is found by test inversion (Carpenter,
     J. R. Statist. Soc. B 61, 1999): it is the least share of what was measured with which, noise added, the
-    measured value would still be reached often enough. Where that share is none, it is 0.
+    measured value would still be reached often enough. Where that share is none, it is 0. How often is
+    enough depends on how far from 0 the truth would be, see ``evals.near_zero``.
 
     Args:
         terms: float [Q, T], the sums' terms, one row a question.
@@ -138,26 +146,28 @@ def estimate_biased(
     lift = float(np.nanmean(draws)) - value
     corrected = max(value - lift, 0.0)
     high = float(np.nanquantile(draws, (1 + level) / 2))
-    share = _least_share(lambda share: measure(shrink(sums, share)), value, (1 - level) / 2)
-    low = float(measure(shrink(terms.sum(axis=0), share))) if share else 0.0
+
+    def truth(share: float) -> float:
+        return float(measure(shrink(terms.sum(axis=0), share))) if share else 0.0
+
+    def is_reached(share: float) -> bool:
+        drawn = measure(shrink(sums, share))
+        distance = truth(share) / max(float(np.nanstd(drawn)), 1e-12)
+        return float(np.mean(drawn >= value)) >= tail_above(distance, level)
+
+    low = truth(_least_share(is_reached))
     questions = int((terms != 0).any(axis=1).sum())
     return Estimate(corrected, min(low, corrected), max(high - lift, corrected), questions)
 
 
-def _least_share(
-    draws_of: Callable[[float], np.ndarray], value: float, tail: float, halvings: int = 12
-) -> float:
-    """The least share, from 0 to 1, whose draws reach ``value`` with a probability of ``tail``."""
-
-    def reached(share: float) -> bool:
-        return float(np.mean(draws_of(share) >= value)) >= tail
-
-    if reached(0.0):
+def _least_share(is_reached: Callable[[float], bool], halvings: int = 12) -> float:
+    """The least share, from 0 to 1, of which ``is_reached`` holds; it holds of all above it."""
+    if is_reached(0.0):
         return 0.0
     low, high = 0.0, 1.0
     for _ in range(halvings):
         middle = (low + high) / 2
-        low, high = (low, middle) if reached(middle) else (middle, high)
+        low, high = (low, middle) if is_reached(middle) else (middle, high)
     return low
 
 

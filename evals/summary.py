@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from agents.engines.base import REFUSED
-from evals.attainable import attainable_bounds
+from evals.attainable import attainable_bounds, usual_orders
 from evals.bias import estimate_slot_bias
 from evals.letters import estimate_letter_bias, letter_choices
 from evals.metrics import values_of
@@ -87,15 +87,15 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
     if not len(table):
         raise InputError("no replies to measure", where="table", expected="at least one row", got=0)
     counts = ReplyCounts.of(table)
-    values, bounds = values_of(counts), attainable_bounds(counts)
-    overall = estimate_means(values, bounds, resamples, seed)
+    values, bounds, orders = values_of(counts), attainable_bounds(counts), usual_orders(counts)
+    overall = estimate_means(values, bounds, resamples, seed, orders=orders)
     return Summary(
         overall=overall,
         parts={
             name: {
                 str(part): overall
                 if len(keys) == len(values)
-                else estimate_means(values.loc[keys], bounds, resamples, seed)
+                else estimate_means(values.loc[keys], bounds, resamples, seed, orders=orders)
                 for part, keys in _parts(table, name).items()
             }
             for name in BREAKDOWNS
@@ -104,7 +104,7 @@ def summarize(table: pd.DataFrame, resamples: int = RESAMPLES, seed: int = 0) ->
         choices=slot_choices(table) if "chosen_slot" in table else pd.DataFrame(),
         questions=len(values),
         replies=len(table),
-        bias=estimate_slot_bias(table, resamples, seed)
+        bias=estimate_slot_bias(table, resamples, seed, orders=orders)
         | estimate_letter_bias(table, resamples, seed),
         letters=letter_choices(table),
         refused=int((table["finish_reason"] == REFUSED).sum()) if "finish_reason" in table else 0,

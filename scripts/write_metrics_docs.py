@@ -61,6 +61,21 @@ def coverage_table(figures: dict[str, dict[str, float]]) -> str:
     return "\n".join([said, "", head, "|---" * (len(figures) + 2) + "|", *rows])
 
 
+def differences_table(figures: dict[str, dict[str, float]]) -> str:
+    """Paired differences: how many cells, worlds by metrics, lie within 93 and 97, by number of questions."""
+    by_size: dict[str, list[float]] = {}
+    for label, cell in figures.items():
+        by_size.setdefault(label.split("; ")[1], []).extend(cell.values())
+    rows = [
+        f"| {size} | {len(found)} | {sum(share < 0.93 for share in found)} | "
+        f"{sum(share > 0.97 for share in found)} | {100 * min(found):.1f} … {100 * max(found):.1f} | "
+        f"{100 * statistics.median(found):.1f} |"
+        for size, found in by_size.items()
+    ]
+    head = "| | cells | below 93 | above 97 | least … most | median |"
+    return "\n".join([head, "|---" * 6 + "|", *rows])
+
+
 def bootstrap_table(figures: dict[str, dict[str, float]]) -> str:
     """Seconds and gigabytes, median with least and most."""
     rows = [
@@ -75,6 +90,7 @@ def with_tables(page: str) -> str:
     parts = {"metrics": metrics_table()}
     for name, source, table in (
         ("coverage", "interval_coverage", coverage_table),
+        ("differences", "difference_coverage", differences_table),
         ("bootstrap", "bootstrap", bootstrap_table),
     ):
         result = json.loads((RESULTS / f"{source}.json").read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evals.attainable import attainable_bounds
+from evals.attainable import attainable_bounds, usual_orders
 from evals.metrics import METRICS, values_of
 from evals.reply_counts import ReplyCounts
 
@@ -56,3 +56,10 @@ def test_open_questions_and_questions_asked_once():
     assert attainable_bounds(counts)["order_effect"] == pytest.approx((-0.5, 1.0))
     once = ReplyCounts.of(table(np.zeros((5, 6, 1), dtype=int), 3))
     assert attainable_bounds(once) == {name: metric.bounds for name, metric in METRICS.items()}
+
+
+def test_usual_orders_is_the_mean_over_questions():
+    six, two = (table(np.zeros((n, k, 2), dtype=int), 3) for n, k in ((3, 6), (1, 2)))
+    both = pd.concat([six, two.assign(question=two["question"] + 3)])
+    assert usual_orders(ReplyCounts.of(six)) == 6
+    assert usual_orders(ReplyCounts.of(both)) == 5

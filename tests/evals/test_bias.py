@@ -137,7 +137,7 @@ def test_what_is_taken_off_the_measured_preference_is_taken_off_and_no_more() ->
         assert half == pytest.approx(whole / 4, rel=0.2)  # both are quadratic where they are small
 
 
-def test_without_preference_the_interval_begins_above_0_one_time_in_forty() -> None:
+def test_without_preference_the_interval_begins_above_0_one_time_in_twenty() -> None:
     """No oftener, which would tell of biases that are not there; hardly less, which would hide others."""
     rng, runs, above = np.random.default_rng(1), 200, {"rstd_slot": 0, "ckld_slot": 0}
     for run in range(runs):
@@ -146,7 +146,7 @@ def test_without_preference_the_interval_begins_above_0_one_time_in_forty() -> N
         found = estimate_slot_bias(slots(rows, 3), 500, seed=run)
         for name in above:
             above[name] += found[name].low > 0
-    assert all(1 <= count <= 0.05 * runs for count in above.values()), above
+    assert all(0.02 * runs <= count <= 0.08 * runs for count in above.values()), above
 
 
 # Letters

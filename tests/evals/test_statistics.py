@@ -7,15 +7,21 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from evals.bootstrap import bootstrap_ratios
-from evals.comparison import compare, compare_panel, false_discovery, paired_difference
+from evals.bootstrap import bootstrap_ratios, unseen_levels
+from evals.comparison import (
+    compare,
+    compare_panel,
+    false_discovery,
+    paired_difference,
+    paired_differences,
+)
 from evals.power import detectable_difference, questions_needed
 from evals.statistics import estimate_means, estimate_ratios
 from perl_env.errors import InputError
 
 from .tables import make_table
 
-UNIT = np.array([[0.0, 1.0]])
+UNIT, ENDS = np.array([[0.0, 1.0]]), np.array([2])
 
 
 def test_draws_are_what_weighing_questions_one_by_one_gives() -> None:
@@ -23,16 +29,18 @@ def test_draws_are_what_weighing_questions_one_by_one_gives() -> None:
     values = rng.random((30, 2))
     values[rng.random((30, 2)) < 0.2] = np.nan
     defined = ~np.isnan(values)
-    bounds = np.array([[0.0, 1.0], [-1.0, 1.0]])
+    bounds, levels = np.array([[0.0, 1.0], [-1.0, 1.0]]), np.array([2, 5])
     draws = bootstrap_ratios(
-        np.where(defined, values, 0), defined.astype(float), bounds, 200, seed=5
+        np.where(defined, values, 0), defined.astype(float), bounds, levels, 200, seed=5
     )
     weights = np.random.default_rng([5, 0]).standard_exponential((200, 30), dtype=np.float32)
-    unseen = np.random.default_rng([5, 1]).standard_gamma(0.5, size=(200, 2))
-    for column, ends in enumerate(bounds):
+    places = (np.array([0.0, 1.0]), np.array([-1.0, -0.5, 0.0, 0.5, 1.0]))
+    for column, places_of in enumerate(places):
+        count = len(places_of)
+        unseen = np.random.default_rng([5, count - 1]).standard_gamma(1 / count, size=(200, count))
         there = defined[:, column]
         slow = [
-            (w[there] @ values[there, column] + u @ ends) / (w[there].sum() + u.sum())
+            (w[there] @ values[there, column] + u @ places_of) / (w[there].sum() + u.sum())
             for w, u in zip(weights.astype(float), unseen, strict=True)
         ]
         np.testing.assert_allclose(draws[:, column], slow, rtol=1e-5)
@@ -42,9 +50,9 @@ def test_draws_do_not_depend_on_how_they_are_cut_into_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     values = np.random.default_rng(0).random((50, 1))
-    whole = bootstrap_ratios(values, np.ones_like(values), UNIT, 100, seed=1)
+    whole = bootstrap_ratios(values, np.ones_like(values), UNIT, ENDS, 100, seed=1)
     monkeypatch.setattr("evals.bootstrap._CELLS_AT_ONCE", 130)
-    parts = bootstrap_ratios(values, np.ones_like(values), UNIT, 100, seed=1)
+    parts = bootstrap_ratios(values, np.ones_like(values), UNIT, ENDS, 100, seed=1)
     np.testing.assert_allclose(parts, whole, rtol=1e-6)
 
 
@@ -109,6 +117,35 @@ def test_coverage_of_rare_order_effects(n: int) -> None:
         percentile += np.quantile(picked, 0.025) <= truth <= np.quantile(picked, 0.975)
     assert 0.92 <= inside / runs <= 0.99
     assert percentile < inside
+
+
+def test_levels_are_the_ends_of_shares_and_as_many_as_orders_of_signed_numbers() -> None:
+    bounds = np.array([[0.0, 1.0], [-0.5, 1.0], [-1.0, 1.0]])
+    assert list(unseen_levels(bounds, 6)) == [2, 6, 6]
+    assert list(unseen_levels(bounds, 1)) == [2, 2, 2]
+
+
+def test_small_samples_of_small_effects_in_many_orders_have_short_intervals() -> None:
+    """Values of 30 questions that lie close together: at the ends unseen ones would rule the interval."""
+    values = pd.DataFrame({"x": np.random.default_rng(3).normal(0.0, 0.05, 30)})
+    bounds = {"x": (-0.5, 1.0)}
+    few, many = (estimate_means(values, bounds, orders=orders)["x"] for orders in (2, 6))
+    shares = (estimate_means(values.abs(), orders=orders)["x"] for orders in (2, 6))
+    assert many.high - many.low < 0.8 * (few.high - few.low)
+    assert many.high - many.low > 3.9 * values["x"].std() / math.sqrt(30)
+    assert len(set(shares)) == 1
+
+
+def test_unseen_differences_stand_at_the_ends_only_where_values_are_yes_or_no() -> None:
+    rng = np.random.default_rng(5)
+    yes_or_no = pd.DataFrame(rng.integers(0, 2, (30, 2)).astype(float))
+    graded = pd.DataFrame(rng.integers(0, 7, (30, 2)) / 6)
+    for table, is_shorter in ((yes_or_no, False), (graded, True)):
+        few, many = (
+            paired_differences(table[[0]], table[[1]].set_axis([0], axis=1), {"0": (0.0, 1.0)}, orders=k)["0"]
+            for k in (2, 6)
+        )  # fmt: skip
+        assert (many.high - many.low < few.high - few.low) == is_shorter
 
 
 def test_replies_to_one_question_do_not_count_as_independent() -> None:
