@@ -52,7 +52,7 @@ def coverage_table(figures: dict[str, dict[str, float]]) -> str:
         for name, found in shares.items()
     ]
     cells = [share for found in shares.values() for share in found]
-    below, above = sum(share < 0.93 for share in cells), sum(share > 0.97 for share in cells)
+    below, above = _outside(cells)
     said = (
         f"Over all twelve columns the metrics' coverage lies between {100 * min(over_all.values()):.1f} and "
         f"{100 * max(over_all.values()):.1f}. Of {len(cells)} single cells {len(cells) - below - above} lie "
@@ -67,13 +67,18 @@ def differences_table(figures: dict[str, dict[str, float]]) -> str:
     for label, cell in figures.items():
         by_size.setdefault(label.split("; ")[1], []).extend(cell.values())
     rows = [
-        f"| {size} | {len(found)} | {sum(share < 0.93 for share in found)} | "
-        f"{sum(share > 0.97 for share in found)} | {100 * min(found):.1f} … {100 * max(found):.1f} | "
+        f"| {size} | {len(found)} | {below} | {above} | {100 * min(found):.1f} … {100 * max(found):.1f} | "
         f"{100 * statistics.median(found):.1f} |"
         for size, found in by_size.items()
+        for below, above in [_outside(found)]
     ]
     head = "| | cells | below 93 | above 97 | least … most | median |"
     return "\n".join([head, "|---" * 6 + "|", *rows])
+
+
+def _outside(shares: list[float]) -> tuple[int, int]:
+    """How many lie below 93 and above 97 per cent."""
+    return sum(share < 0.93 for share in shares), sum(share > 0.97 for share in shares)
 
 
 def bootstrap_table(figures: dict[str, dict[str, float]]) -> str:
