@@ -10,6 +10,7 @@ does, arXiv 2310.01889).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,24 +51,27 @@ class _Padding:
     """Where the tokens of replies lie in a block with one row a reply.
 
     Attributes:
-        rows: int64 [N], the reply of each token.
-        columns: int64 [N], its place in it.
+        places: int64 [N], where in the flattened block each token lies; None where none is left free.
         shape: replies and most tokens of one.
     """
 
-    rows: torch.Tensor
-    columns: torch.Tensor
+    places: torch.Tensor | None
     shape: tuple[int, int]
 
     def pad(self, values: torch.Tensor) -> torch.Tensor:
         """[1, H, N, …] as [R, H, T, …], zero where there is no token."""
-        block = values.new_zeros((*self.shape, values.shape[1], *values.shape[3:]))
-        block[self.rows, self.columns] = values[0].transpose(0, 1)
-        return block.transpose(1, 2)
+        tokens = values[0].transpose(0, 1)
+        if self.places is not None:
+            block = tokens.new_zeros((math.prod(self.shape), *tokens.shape[1:]))
+            tokens = block.index_copy_(0, self.places, tokens)
+        return tokens.unflatten(0, self.shape).transpose(1, 2)
 
     def unpad(self, block: torch.Tensor) -> torch.Tensor:
         """[R, H, T, …] as [1, H, N, …]."""
-        return block.transpose(1, 2)[self.rows, self.columns].transpose(0, 1)[None]
+        tokens = block.transpose(1, 2).flatten(0, 1)
+        if self.places is not None:
+            tokens = tokens.index_select(0, self.places)
+        return tokens.transpose(0, 1)[None]
 
 
 class PackedLayout:
@@ -90,10 +94,12 @@ class PackedLayout:
 def _padding(lengths: Sequence[int], device: torch.device) -> _Padding | None:
     if not sum(lengths):
         return None
-    counts = torch.tensor(lengths)
-    rows = torch.repeat_interleave(torch.arange(len(lengths)), counts)
-    columns = torch.cat([torch.arange(length) for length in lengths])
-    return _Padding(rows.to(device), columns.to(device), (len(lengths), max(lengths)))
+    longest = max(lengths)
+    shape = len(lengths), longest
+    if min(lengths) == longest:
+        return _Padding(None, shape)
+    places = [torch.arange(length) + row * longest for row, length in enumerate(lengths)]
+    return _Padding(torch.cat(places).to(device), shape)
 
 
 class _PrefixAttention(torch.autograd.Function):
@@ -118,7 +124,7 @@ class _PrefixAttention(torch.autograd.Function):
             merged = torch.logaddexp(lse_prompt, lse_own)
             weights = (torch.exp(part - merged)[..., None] for part in (lse_prompt, lse_own))
             share_prompt, share_own = weights
-            out[:, :, suffix] = (from_prompt * share_prompt + own * share_own).to(out.dtype)
+            out[:, :, suffix] = torch.addcmul(from_prompt * share_prompt, own, share_own)
             lse[:, :, suffix] = merged
         ctx.save_for_backward(q, k, v, out, lse)
         ctx.layout, ctx.scale = layout, scale
@@ -128,21 +134,24 @@ class _PrefixAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor):  # type: ignore[override]
         """Each part's gradient from the merged output and log-sum-exp."""
         q, k, v, out, lse = ctx.saved_tensors
-        dq, dk, dv = (torch.zeros_like(x) for x in (q, k, v))
+        dq, dk, dv = (torch.empty_like(x) for x in (q, k, v))
         scale = ctx.scale
         for segment, padding in ctx.layout.parts():
             prompt, suffix = _spans(segment)
             at_prompt = [x[:, :, prompt] for x in (grad, q, k, v, out, lse)]
-            _add((dq, dk, dv), (prompt,) * 3, _attend_backward(at_prompt, True, scale))
+            _put((dq, dk, dv), prompt, _attend_backward(at_prompt, True, scale))
             if padding is None:
                 continue
             grad_s, qs, ks, vs, out_s, lse_s = (x[:, :, suffix] for x in (grad, q, k, v, out, lse))
-            kp, vp = at_prompt[2:4]
-            parts = _attend_backward((grad_s, qs, kp, vp, out_s, lse_s), False, scale)
-            _add((dq, dk, dv), (suffix, prompt, prompt), parts)
             padded = (padding.pad(x) for x in (grad_s, qs, ks, vs, out_s, lse_s))
             blocks = _attend_backward(padded, True, scale)
-            _add((dq, dk, dv), (suffix,) * 3, [padding.unpad(block) for block in blocks])
+            _put((dq, dk, dv), suffix, [padding.unpad(block) for block in blocks])
+            kp, vp = at_prompt[2:4]
+            parts = _attend_backward((grad_s, qs, kp, vp, out_s, lse_s), False, scale)
+            for total, span, part in zip(
+                (dq, dk, dv), (suffix, prompt, prompt), parts, strict=True
+            ):
+                total[:, :, span] += part
         return dq, dk, dv, None, None
 
 
@@ -150,21 +159,22 @@ def _spans(segment: Segment) -> tuple[slice, slice]:
     return slice(segment.start, segment.suffix), slice(segment.suffix, segment.end)
 
 
-def _add(totals, spans, parts) -> None:
-    for total, span, part in zip(totals, spans, parts, strict=True):
-        total[:, :, span] += part
+def _put(wholes, span, parts) -> None:
+    for whole, part in zip(wholes, parts, strict=True):
+        whole[:, :, span] = part
 
 
 def _attend(q, k, v, causal: bool, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Output [B, H, L, D] and log-sum-exp [B, H, L] of one fused kernel."""
     k, v = (_for_each_query_head(x, q) for x in (k, v))
-    q, k, v = (x.contiguous() for x in (q, k, v))
     ops = torch.ops.aten
     if q.device.type == "cpu":
+        q, k, v = (_with_dense_rows(x) for x in (q, k, v))
         out, lse = ops._scaled_dot_product_flash_attention_for_cpu(
             q, k, v, 0.0, causal, scale=scale
         )
     else:
+        q, k, v = (x.contiguous() for x in (q, k, v))
         out, lse, *_ = ops._scaled_dot_product_efficient_attention(
             q, k, v, None, True, 0.0, causal, scale=scale
         )
@@ -180,13 +190,14 @@ def _attend_backward(tensors: Iterable[torch.Tensor], causal: bool, scale: float
     grad, q, k, v, out, lse = tensors
     heads = k.shape[1]
     k, v = (_for_each_query_head(x, q) for x in (k, v))
-    grad, q, k, v, out, lse = (x.contiguous() for x in (grad, q, k, v, out, lse))
     ops = torch.ops.aten
     if q.device.type == "cpu":
+        grad, q, k, v, out = (_with_dense_rows(x) for x in (grad, q, k, v, out))
         dq, dk, dv = ops._scaled_dot_product_flash_attention_for_cpu_backward(
             grad, q, k, v, out, lse, 0.0, causal, scale=scale
         )
     else:
+        grad, q, k, v, out, lse = (x.contiguous() for x in (grad, q, k, v, out, lse))
         padded = torch.nn.functional.pad(lse, (0, -lse.shape[-1] % 32), value=float("inf"))
         seed = torch.zeros((), dtype=torch.int64, device=q.device)  # of dropout: there is none
         dq, dk, dv, _ = ops._scaled_dot_product_efficient_attention_backward(
@@ -194,6 +205,11 @@ def _attend_backward(tensors: Iterable[torch.Tensor], causal: bool, scale: float
             scale=scale,
         )  # fmt: skip
     return dq, _summed_over_query_heads(dk, heads), _summed_over_query_heads(dv, heads)
+
+
+def _with_dense_rows(x: torch.Tensor) -> torch.Tensor:
+    """The kernels of a CPU take views, as long as the last dimension lies in one piece."""
+    return x if x.stride(-1) == 1 else x.contiguous()
 
 
 def _for_each_query_head(x: torch.Tensor, q: torch.Tensor) -> torch.Tensor:

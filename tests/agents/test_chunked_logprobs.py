@@ -1,5 +1,7 @@
 """Log-probabilities a chunk at a time are those of all logits at once, and hold fewer of them."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -25,8 +27,8 @@ def test_chunks_change_neither_values_nor_gradients(temperature):
     expected = logits.log_softmax(-1)[torch.arange(len(tokens)), tokens]
     distribution = torch.distributions.Categorical(logits=logits.detach())
     wanted = torch.autograd.grad(expected.sum(), (hidden, head.weight))
-    for rows in (1, 5, 100):
-        found = token_logprobs(head, hidden, tokens, SUPPRESSED, temperature, rows)
+    for rows, kept in itertools.product((1, 5, 100), (0, 10_000)):
+        found = token_logprobs(head, hidden, tokens, SUPPRESSED, temperature, rows, kept)
         torch.testing.assert_close(found["logprobs"], expected)
         torch.testing.assert_close(found["entropy"], distribution.entropy())
         assert not found["entropy"].requires_grad
@@ -34,7 +36,8 @@ def test_chunks_change_neither_values_nor_gradients(temperature):
         torch.testing.assert_close(gradients, wanted)
 
 
-def test_no_more_logits_are_kept_than_a_chunk_has():
+@pytest.mark.parametrize("few", [False, True])
+def test_no_more_logits_are_kept_than_a_chunk_has_unless_there_are_few(few):
     head, hidden, tokens = _inputs(rows=64)
     kept = []
 
@@ -43,6 +46,7 @@ def test_no_more_logits_are_kept_than_a_chunk_has():
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        token_logprobs(head, hidden, tokens, SUPPRESSED, 1.0, 4)
+        token_logprobs(head, hidden, tokens, SUPPRESSED, 1.0, 4, 64 * 40 - (not few))
     assert kept
-    assert all(shape[-1] != 40 or shape == head.weight.shape for shape in kept if shape)
+    logits = [shape for shape in kept if shape and shape[-1] == 40 and shape != head.weight.shape]
+    assert bool(logits) == few

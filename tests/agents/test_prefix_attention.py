@@ -72,3 +72,17 @@ def test_a_reply_sees_its_own_prompt_and_past_alone(changed):
         after = prefix_attention(q, k, v, layout, 0.3)
     assert torch.equal(before[:, :, 4:6], after[:, :, 4:6])
     assert not torch.equal(before, after)
+
+
+def test_views_of_any_strides_are_taken():
+    layout, length = _layout([(4, [3, 3]), (4, [3, 1])])
+    inputs, _ = _tensors(length, 2, 2, 1)
+    views = [
+        x.detach().transpose(2, 3).contiguous().transpose(2, 3).requires_grad_() for x in inputs
+    ]
+    expanded = torch.ones(()).expand_as(inputs[0])
+    found = [prefix_attention(*tensors, layout, 0.3) for tensors in (inputs, views)]
+    torch.testing.assert_close(*found)
+    dense = torch.autograd.grad(found[0], inputs, expanded.contiguous())
+    for gradient, wanted in zip(torch.autograd.grad(found[1], views, expanded), dense, strict=True):
+        torch.testing.assert_close(gradient, wanted)
