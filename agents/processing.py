@@ -109,12 +109,10 @@ class PromptProcessor:
 
     def encode_many(self, prompts: Sequence[Prompt]) -> list[EncodedPrompt]:
         """Model inputs of several prompts; a picture that several show is processed once."""
-        if not prompts:
-            return []
-        known = self._encode_pictures([image for prompt in prompts for image in prompt.images])
+        encoded_pictures = self._encode_pictures([i for prompt in prompts for i in prompt.images])
         encoded = []
         for prompt in prompts:
-            pictures = tuple(known[_content(image)] for image in prompt.images)
+            pictures = tuple(encoded_pictures[id(image)] for image in prompt.images)
             ids = np.asarray(
                 self.tokenizer(self._expanded(prompt, pictures))["input_ids"], np.int64
             )
@@ -122,18 +120,25 @@ class PromptProcessor:
             encoded.append(EncodedPrompt(ids, types, pictures))
         return encoded
 
-    def _encode_pictures(self, images: Sequence[np.ndarray]) -> dict[bytes, EncodedPicture]:
-        """The distinct pictures, in one batch, by their content."""
-        distinct = {_content(image): image for image in images}
-        # Copies, since torch warns of arrays that may not be written.
-        batch = self.processor.image_processor([np.array(image) for image in distinct.values()])
+    def _encode_pictures(self, images: Sequence[np.ndarray]) -> dict[int, EncodedPicture]:
+        """By each array's ``id``; arrays of equal content share the object."""
+        by_content: dict[bytes, EncodedPicture] = {}
+        by_id: dict[int, EncodedPicture] = {}
+        for image in images:
+            if id(image) in by_id:
+                continue
+            content = _content(image)
+            if content not in by_content:
+                by_content[content] = self._encode_picture(image)
+            by_id[id(image)] = by_content[content]
+        return by_id
+
+    def _encode_picture(self, image: np.ndarray) -> EncodedPicture:
+        """One at a time: a batch would be copied as a whole, which takes longer than the rest."""
+        # A copy, since torch warns of arrays that may not be written.
+        batch = self.processor.image_processor([np.array(image)])
         pixel_values = np.asarray(batch["pixel_values"], dtype=np.float32)
-        grids = np.asarray(batch["image_grid_thw"], dtype=np.int64)
-        parts = np.split(pixel_values, np.cumsum(grids.prod(axis=1))[:-1])
-        return {
-            content: EncodedPicture(part, grid)
-            for content, part, grid in zip(distinct, parts, grids, strict=True)
-        }
+        return EncodedPicture(pixel_values, np.asarray(batch["image_grid_thw"][0], dtype=np.int64))
 
     def _expanded(self, prompt: Prompt, pictures: Sequence[EncodedPicture]) -> str:
         """The chat text with as many image tokens a picture as the model makes of it."""

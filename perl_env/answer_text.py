@@ -5,6 +5,7 @@ Everything here reads untrusted text by regular expressions; nothing is evaluate
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from fractions import Fraction
@@ -56,6 +57,7 @@ _UNIT_NAMES = {"degrees": "°", "degree": "°", "deg": "°", "percent": "%", "pc
 _LONGEST_NUMBER = 60
 
 
+@functools.lru_cache(maxsize=256)  # grading one reply asks for the same text a dozen times
 def plain(text: str) -> str:
     r"""``text`` without mark-up around it and with LaTeX fonts, spaces and signs made plain.
 
