@@ -20,6 +20,7 @@ from perl_env.curation.outcome import Outcome, changed
 from perl_env.curation.rule_filter import filter_by_rules
 from perl_env.curation.settings import ModelSettings, Settings
 from perl_env.curation.sources import Sources
+from perl_env.curation.stage_input import StageInput
 from perl_env.curation.survey import Facts, Progress, gold_place, survey
 from perl_env.curation.workspace import Workspace, fingerprint
 from perl_env.errors import InputError
@@ -144,18 +145,14 @@ class _Preparation:
     def _rephrased(self, keys: list[str]) -> Callable[[], list[Outcome]]:
         stage = self.settings.rephrase
         assert stage is not None
-        return self._asking(
-            stage.model, lambda model, answers: rephrase.rephrase(
-                keys, self.load, self._pixels(), stage, model, answers, self.settings.seed, self.progress)
-        )  # fmt: skip
+        return self._asking(keys, stage.model, lambda given: rephrase.rephrase(given, stage))
 
     def _by_rollouts(self, keys: list[str]) -> Callable[[], list[Outcome]]:
         stage = self.settings.rollouts
         assert stage is not None
         return self._asking(
-            stage.model, lambda model, answers: rollout_filter.filter_by_rollouts(
-                keys, self.load, self._pixels(), stage, model, answers, self.settings.seed, self.progress)
-        )  # fmt: skip
+            keys, stage.model, lambda given: rollout_filter.filter_by_rollouts(given, stage)
+        )
 
     def _labelled(
         self, keys: list[str], labels: semantic_label.Labels
@@ -163,12 +160,14 @@ class _Preparation:
         stage = self.settings.labels
         assert stage is not None
         return self._asking(
-            stage.model, lambda model, answers: semantic_label.label(
-                keys, self.load, self._pixels(), stage, model, answers, labels, self.progress)
-        )  # fmt: skip
+            keys, stage.model, lambda given: semantic_label.label(given, stage, labels)
+        )
 
     def _asking(
-        self, described: ModelSettings | None, work: Callable[[Any, Answers], list[Outcome]]
+        self,
+        keys: list[str],
+        described: ModelSettings | None,
+        work: Callable[[StageInput], list[Outcome]],
     ) -> Callable[[], list[Outcome]]:
         """``work`` with the model and the answers that there are; both are closed after it."""
 
@@ -177,16 +176,17 @@ class _Preparation:
             model = None
             try:
                 model = self.make_model(described) if described else None
-                return work(model, answers)
+                pixels = {key: one.pixels for key, one in self.facts.items()}
+                seed = self.settings.seed
+                return work(
+                    StageInput(keys, self.load, pixels, model, answers, seed, self.progress)
+                )
             finally:
                 answers.close()
                 if hasattr(model, "close"):
                     model.close()  # type: ignore[union-attr]
 
         return run
-
-    def _pixels(self) -> dict[str, str]:
-        return {key: one.pixels for key, one in self.facts.items()}
 
     def _finished(self, keys: list[str], waiting: int) -> Report:
         """Write the data set, unless it is there."""

@@ -8,16 +8,15 @@ is asked of a model, if there is one, and its answer is checked; the rest stays 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from perl_env.answer_text import content_key
-from perl_env.curation.asking import Answers, Model, Sampling, Wanted, ask_until_valid, json_in
+from perl_env.curation.asking import Sampling, Wanted, ask_until_valid, json_in
 from perl_env.curation.outcome import Outcome, problem
 from perl_env.curation.settings import RephraseSettings
-from perl_env.curation.survey import Progress
+from perl_env.curation.stage_input import StageInput
 from perl_env.curation.workspace import fingerprint
 from perl_env.grading import STRICT
 from perl_env.order_class import OrderClass
@@ -51,50 +50,35 @@ Question: {question}
 Right answer: {answer}"""
 
 
-def rephrase(
-    keys: Sequence[str],
-    load: Callable[[str], Question],
-    pixels: Mapping[str, str],
-    settings: RephraseSettings,
-    model: Model | None,
-    answers: Answers,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> list[Outcome]:
+def rephrase(given: StageInput, settings: RephraseSettings) -> list[Outcome]:
     """The outcome of every question; all are kept, some with options.
 
     Args:
-        keys: of the questions.
-        load: gives a question by its key.
-        pixels: the digest of each question's pictures.
+        given: its model rephrases what no rule can; its seed places the right options.
         settings: of this stage.
-        model: who rephrases what no rule can.
-        answers: what it said already.
-        seed: of the places of the right options.
-        progress: told how far it is.
     """
     outcomes: dict[str, Outcome] = {}
     wanted: dict[str, Wanted] = {}
-    for key in keys:
-        question = load(key)
+    for key in given.keys:
+        question = given.load(key)
         if question.options:
             outcomes[key] = Outcome(key, True, "multiple choice already")
-        elif changes := by_rule(question, settings.options, seed):
+        elif changes := by_rule(question, settings.options, given.seed):
             outcomes[key] = Outcome(key, True, "by rule", changes)
         elif question.order_class in (OrderClass.INDEX_LIST, OrderClass.SLOT_NAMING):
             outcomes[key] = Outcome(key, True, "open, since its answer moves with the images")
-        elif model is None:
+        elif given.model is None:
             outcomes[key] = Outcome(key, True, "open, since no rule is sound")
         else:
-            wanted[key] = _wanted(key, question, load, pixels[key], settings)
-    if wanted and model is not None:
+            wanted[key] = _wanted(question, given, settings)
+    if wanted and given.model is not None:
         sampling = Sampling(TEMPERATURE, settings.max_new_tokens)
         found = ask_until_valid(
-            answers, model, sampling, wanted, lambda key, text: _read(load(key), text),
-            settings.attempts, progress, STAGE,
+            given.answers, given.model, sampling, wanted,
+            lambda key, text: _read(given.load(key), text), settings.attempts, given.progress, STAGE,
         )  # fmt: skip
         outcomes |= {key: _outcome(key, value) for key, value in found.items()}
-    return [outcomes[key] for key in keys]
+    return [outcomes[key] for key in given.keys]
 
 
 def _outcome(key: str, found: Any) -> Outcome:
@@ -154,16 +138,13 @@ def _rng(question: Question, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, int(fingerprint(question.key, question.text), 16)])
 
 
-def _wanted(key, question, load, pixels, settings) -> Wanted:
+def _wanted(question: Question, given: StageInput, settings: RephraseSettings) -> Wanted:
     text = PROMPT.format(
         least=2, most=settings.options, question=question.text, answer=question.answer
     )
-    about = ["rephrase", text, pixels if settings.show_pictures else None]
-
-    def make():
-        return (load(key).images if settings.show_pictures else ()), text
-
-    return Wanted(about, 1, make)
+    key, shown = question.key, settings.show_pictures
+    about = ["rephrase", text, given.pixels[key] if shown else None]
+    return Wanted(about, 1, lambda: (given.load(key).images if shown else (), text))
 
 
 def _read(question: Question, answer: str) -> dict[str, Any] | None:

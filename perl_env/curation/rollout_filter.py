@@ -6,14 +6,14 @@ rule, or more replies, cost no more than what is new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from perl_env.curation.asking import Answers, Model, Sampling, Wanted
+from perl_env.curation.asking import Sampling, Wanted
 from perl_env.curation.outcome import Outcome
 from perl_env.curation.settings import RolloutSettings
-from perl_env.curation.survey import Progress
+from perl_env.curation.stage_input import StageInput
 from perl_env.curation.workspace import fingerprint
 from perl_env.grading import grade
 from perl_env.prompts import question_text
@@ -22,40 +22,29 @@ from perl_env.question import Question
 STAGE = "rollouts"
 
 
-def filter_by_rollouts(
-    keys: Sequence[str],
-    load: Callable[[str], Question],
-    pixels: Mapping[str, str],
-    settings: RolloutSettings,
-    model: Model,
-    answers: Answers,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> list[Outcome]:
+def filter_by_rollouts(given: StageInput, settings: RolloutSettings) -> list[Outcome]:
     """The outcome of every question, its measured accuracy in the note.
 
     Args:
-        keys: of the questions.
-        load: gives a question by its key.
-        pixels: the digest of each question's pictures.
+        given: its model answers; its seed draws where questions are kept with a probability.
         settings: of this stage.
-        model: who answers.
-        answers: what it said already.
-        seed: of the draws where questions are kept with a probability.
-        progress: told how far it is.
     """
+    assert given.model is not None
 
     def wanted(key: str) -> Wanted:
-        text = question_text(load(key))
+        text = question_text(given.load(key))
         return Wanted(
-            ["rollout", text, pixels[key]], settings.replies, lambda: (load(key).images, text)
+            ["rollout", text, given.pixels[key]],
+            settings.replies,
+            lambda: (given.load(key).images, text),
         )
 
+    asked = [wanted(key) for key in given.keys]
     sampling = Sampling(settings.temperature, settings.max_new_tokens)
-    replies = answers.of(model, sampling, [wanted(key) for key in keys], progress, STAGE)
+    replies = given.answers.of(given.model, sampling, asked, given.progress, STAGE)
     return [
-        _outcome(key, _accuracy(load(key), found), settings, seed)
-        for key, found in zip(keys, replies, strict=True)
+        _outcome(key, _accuracy(given.load(key), found), settings, given.seed)
+        for key, found in zip(given.keys, replies, strict=True)
     ]
 
 

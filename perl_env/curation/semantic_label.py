@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from perl_env.classification import Classification, classify
-from perl_env.curation.asking import Answers, Model, Sampling, Wanted, ask_until_valid, json_in
+from perl_env.curation.asking import Sampling, Wanted, ask_until_valid, json_in
 from perl_env.curation.outcome import Outcome, changed, checked, problem
 from perl_env.curation.settings import LabelSettings
-from perl_env.curation.survey import Progress
+from perl_env.curation.stage_input import StageInput
 from perl_env.curation.workspace import Workspace
 from perl_env.errors import InputError
 from perl_env.order_class import EQUIVARIANT_CLASSES, OrderClass
@@ -94,41 +94,27 @@ def read_labels(path: Path) -> Labels:
     return Labels(decided, lines)
 
 
-def label(
-    keys: Sequence[str],
-    load: Callable[[str], Question],
-    pixels: Mapping[str, str],
-    settings: LabelSettings,
-    model: Model | None,
-    answers: Answers,
-    labels: Labels,
-    progress: Progress | None = None,
-) -> list[Outcome]:
+def label(given: StageInput, settings: LabelSettings, labels: Labels) -> list[Outcome]:
     """The outcome of every question; its class is among the changes where it is another one.
 
     Args:
-        keys: of the questions.
-        load: gives a question by its key.
-        pixels: the digest of each question's pictures.
+        given: its model is asked where the rules are unsure.
         settings: of this stage.
-        model: who is asked where the rules are unsure.
-        answers: what it said already.
         labels: what a person decided.
-        progress: told how far it is.
     """
-    proposed = {key: classify(load(key)) for key in keys}
-    unsure = [key for key in keys if key not in labels.decided and not proposed[key].certain]
+    proposed = {key: classify(given.load(key)) for key in given.keys}
+    unsure = [key for key in given.keys if key not in labels.decided and not proposed[key].certain]
     said: dict[str, Any] = {}
-    if model is not None and unsure:
-        wanted = {key: _wanted(load(key), pixels[key], settings, load) for key in unsure}
+    if given.model is not None and unsure:
+        wanted = {key: _wanted(given.load(key), given, settings) for key in unsure}
         sampling = Sampling(TEMPERATURE, settings.max_new_tokens)
         said = ask_until_valid(
-            answers, model, sampling, wanted, lambda _, text: _read(text), settings.attempts, progress,
-            STAGE,
+            given.answers, given.model, sampling, wanted, lambda _, text: _read(text),
+            settings.attempts, given.progress, STAGE,
         )  # fmt: skip
     return [
-        _decide(load(key), proposed[key], said.get(key), labels.decided.get(key), settings)
-        for key in keys
+        _decide(given.load(key), proposed[key], said.get(key), labels.decided.get(key), settings)
+        for key in given.keys
     ]
 
 
@@ -215,17 +201,14 @@ def write_labels(
     return len(waiting)
 
 
-def _wanted(question: Question, pixels: str, settings: LabelSettings, load) -> Wanted:
+def _wanted(question: Question, given: StageInput, settings: LabelSettings) -> Wanted:
     text = PROMPT.format(
         n=len(question.images), question="\n".join((question.text, *option_lines(question))),
         answer=question.answer, classes="\n".join(f"- {name}: {what}" for name, what in _MEANINGS.items()),
     )  # fmt: skip
-    shown = settings.show_pictures
-    key = question.key
-    return Wanted(
-        ["label", text, pixels if shown else None], 1,
-        lambda: (load(key).images if shown else (), text),
-    )  # fmt: skip
+    key, shown = question.key, settings.show_pictures
+    about = ["label", text, given.pixels[key] if shown else None]
+    return Wanted(about, 1, lambda: (given.load(key).images if shown else (), text))
 
 
 def _read(answer: str) -> OrderClass:

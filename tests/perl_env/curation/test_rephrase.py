@@ -12,6 +12,7 @@ from perl_env.curation.asking import Answers
 from perl_env.curation.outcome import changed
 from perl_env.curation.rephrase import by_rule, rephrase
 from perl_env.curation.settings import RephraseSettings
+from perl_env.curation.stage_input import StageInput
 from perl_env.grading import grade
 from perl_env.permutation import permute, sample_orders
 from perl_env.question import LETTERS
@@ -82,8 +83,8 @@ def answers(tmp_path):
 
 
 def run(asked, model, answers, **settings):
-    (outcome,) = rephrase([asked.key], lambda _: asked, {asked.key: "pixels"}, RephraseSettings(**settings),
-                          model, answers)  # fmt: skip
+    given = StageInput([asked.key], lambda _: asked, {asked.key: "pixels"}, model, answers)
+    (outcome,) = rephrase(given, RephraseSettings(**settings))
     assert outcome.kept
     return outcome
 

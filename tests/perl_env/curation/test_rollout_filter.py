@@ -7,6 +7,7 @@ import pytest
 from perl_env.curation.asking import Answers
 from perl_env.curation.rollout_filter import filter_by_rollouts, keep_probability
 from perl_env.curation.settings import ModelSettings, RolloutSettings
+from perl_env.curation.stage_input import StageInput
 from perl_env.errors import InputError
 from tests.perl_env.curation.models import ScriptedModel, question
 
@@ -29,7 +30,8 @@ def right_of_four(ask, index):
 
 def run(answers, model, **fields):
     asked = {str(k): question(f"{k}: how many dogs are in all images?", seed=k) for k in range(5)}
-    return filter_by_rollouts(list(asked), asked.get, dict.fromkeys(asked, ""), settings(**fields), model, answers)  # fmt: skip
+    given = StageInput(list(asked), asked.__getitem__, dict.fromkeys(asked, ""), model, answers)
+    return filter_by_rollouts(given, settings(**fields))
 
 
 def test_accuracy_is_measured_and_another_rule_costs_nothing(answers):

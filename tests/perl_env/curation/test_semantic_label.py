@@ -10,6 +10,7 @@ from perl_env.curation.asking import Answers
 from perl_env.curation.outcome import changed
 from perl_env.curation.semantic_label import label, read_labels, write_labels
 from perl_env.curation.settings import LabelSettings
+from perl_env.curation.stage_input import StageInput
 from perl_env.curation.workspace import Workspace
 from perl_env.errors import InputError
 from tests.perl_env.curation.models import ScriptedModel, question
@@ -26,8 +27,8 @@ def run(tmp_path):
         path.write_text("".join(json.dumps(line) + "\n" for line in told))
         answers = Answers(tmp_path / "answers.jsonl")
         try:
-            (outcome,) = label([asked.key], lambda _: asked, {asked.key: ""}, LabelSettings(**settings),
-                               model, answers, read_labels(path))  # fmt: skip
+            given = StageInput([asked.key], lambda _: asked, {asked.key: ""}, model, answers)
+            (outcome,) = label(given, LabelSettings(**settings), read_labels(path))
             return outcome
         finally:
             answers.close()
