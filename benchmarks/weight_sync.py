@@ -1,7 +1,7 @@
 """Host memory and time of sending weights from a learner to two runners on one machine.
 
 The plain way copies the learner's state dict and puts it as one object; ours puts it in buckets. Counted is
-what is held at the peak beyond the three models: private memory of all processes and Ray's shared memory.
+what is held at the peak beyond the three models: memory of all processes' own and Ray's shared memory.
 
     python -m benchmarks.weight_sync
 """
@@ -88,15 +88,20 @@ class Peak(threading.Thread):
 
 
 def held() -> int:
-    """Private bytes of this process and its children, and what lies in shared memory."""
-    private = 0
+    """Bytes of this process' and its children's own, and what lies in shared memory.
+
+    Pages of shared memory that only one process has touched yet are private to the kernel, hence not counted as
+    a process' own.
+    """
+    own = 0
     for process in _processes():
         try:
-            private += process.memory_full_info().uss
+            memory = process.memory_info()
         except psutil.Error:
             continue
+        own += memory.rss - memory.shared
     shared = os.statvfs("/dev/shm")
-    return private + (shared.f_blocks - shared.f_bfree) * shared.f_frsize
+    return own + (shared.f_blocks - shared.f_bfree) * shared.f_frsize
 
 
 def _processes() -> list[psutil.Process]:
